@@ -1,0 +1,44 @@
+/* maildrop - a Maildir as a POP3 maildrop: lock, stable UIDs and sizes, deletions that hold.
+ * RFC 1939 sections 4 to 7. All calls block on the disk: run them on a worker thread.
+ *
+ * Files of ours in the Maildir folder (all may be looked at with a pager):
+ *   restante.lock    the kernel lock (open file description lock), empty
+ *   restante.uidl    cache of wire sizes and UIDs; carries imported UIDs and order; everything
+ *                    but the imported values can be rebuilt from the folder
+ *   restante.delete  intent record: the messages a QUIT has decided to remove. Written durably
+ *                    before QUIT is answered; finished by the next opening after a crash.
+ *
+ * States:  LOCKED --scan--> OPEN --decide--> DECIDED --finish--> OPEN(no marks) ; close from any.
+ * Facts:   in OPEN no message of the table has been removed by us; in DECIDED the intent record is
+ *          durable and names exactly the marked ones; the lock is held in all of them. */
+#ifndef RS_MAILDIR_MAILDROP_H
+#define RS_MAILDIR_MAILDROP_H
+
+#include "maildir/maildir.h"
+#include "proto/drop.h"
+
+struct rs_maildrop;
+
+/* Lock (never waits), finish what a crash left, scan, sizes, UIDs. A folder that does not exist is
+ * an empty maildrop; nothing is made for it. -RS_ELOCKED: another session has it. */
+int rs_maildrop_open(const struct rs_fs *fs, const char *path, struct rs_maildrop **out,
+	struct rs_err *err) RS_MUST_USE;
+/* Gives up the lock; deletes nothing that was not decided. NULL is fine; sets NULL. */
+void rs_maildrop_destroy(struct rs_maildrop **d);
+
+/* The frozen table (proto/drop.h), borrowed until destroy. */
+const struct rs_drop *rs_maildrop_table(const struct rs_maildrop *d);
+struct rs_slice rs_maildrop_image(const struct rs_maildrop *d);
+
+/* Descriptor for reading message `row` (owned by the caller), or a negative kind: -RS_ENOENT when
+ * another program removed it, -RS_ECORRUPT when it is not the size told. */
+int rs_maildrop_read_open(struct rs_maildrop *d, uint32_t row, struct rs_err *err);
+
+/* QUIT, first half: write the intent record for the marked rows and make it durable. After 0 the
+ * removal is decided and "+OK" may be told; on failure nothing is decided and nothing is removed. */
+int rs_maildrop_decide(struct rs_maildrop *d, const uint8_t *marks, struct rs_err *err) RS_MUST_USE;
+/* QUIT, second half: remove the files, then the record. *left = files that could not be removed
+ * now (the record stays and the next opening tries again). */
+int rs_maildrop_finish(struct rs_maildrop *d, uint32_t *left, struct rs_err *err) RS_MUST_USE;
+
+#endif
