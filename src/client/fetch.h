@@ -1,0 +1,58 @@
+/* fetch - check mail of one account: connect, log in, list, plan, retrieve, make durable, delete.
+ * The one place where the client's laws are kept (design, section 6):
+ *   exactly once: whatever is killed at whatever moment, every message of the server is in the
+ *   mailbox once and whole after the next run; nothing is deleted on the server that is not
+ *   durable here and recorded in the ledger.
+ * Blocks until done; call it on a thread of its own (it uses a private GMainContext). */
+#ifndef RS_CLIENT_FETCH_H
+#define RS_CLIENT_FETCH_H
+
+#include <gio/gio.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "client/account.h"
+#include "client/ledger.h"
+
+enum rs_fetch_phase {
+	RS_FETCH_CONNECT,
+	RS_FETCH_LOGIN,
+	RS_FETCH_LISTING,
+	RS_FETCH_RETRIEVE,
+	RS_FETCH_DELETE,
+	RS_FETCH_DONE
+};
+
+struct rs_fetch_progress {
+	enum rs_fetch_phase phase;
+	guint32 done_n;       /* messages durable here so far */
+	guint32 total_n;      /* messages to fetch            */
+	guint64 octets;       /* of bodies received           */
+	guint64 octets_total; /* as the server claims, 0 when not known: a hint only */
+	double seconds;       /* since the start */
+};
+
+struct rs_fetch_report {
+	guint32 new_n;       /* messages that are in the mailbox now and were not before */
+	guint64 octets;      /* of them                                                  */
+	guint32 on_server_n; /* messages left on the server at the end                   */
+	guint32 deleted_n;   /* deletions the server has confirmed by its answer to QUIT */
+	double seconds;
+	int error;         /* 0 or a negative kind; then `err` has the words */
+	struct rs_err err; /* text: one sentence with the cure               */
+};
+
+struct rs_fetch {
+	const struct rs_account *account; /* lent */
+	const struct rs_secret *password; /* lent */
+	const struct rs_places *places;   /* lent */
+	GCancellable *cancel;             /* NULL, or lent; cancelling loses nothing */
+	void (*progress)(void *arg, const struct rs_fetch_progress *p); /* on the calling thread */
+	void *progress_arg;
+};
+
+/* Fills *report always. Returns report->error. Two runs of one account at the same time: the
+ * second ends with -RS_ELOCKED and touches nothing. */
+int rs_fetch_run(const struct rs_fetch *f, struct rs_fetch_report *report);
+
+#endif
