@@ -1,0 +1,83 @@
+/* conf - restanted.conf, checked. INI; unknown sections and keys are errors; every error names
+ * file, line and the cure. The master reads the text once and hands the same text to every role
+ * (a sealed memory file), so that all parse the same octets with this one parser.
+ *
+ * `;` or `#` at the start of a line, or ` ;` behind a value, begins a comment. Lists are separated
+ * by commas. Sizes take k M G, times are plain seconds. */
+#ifndef RS_SERVER_CONF_H
+#define RS_SERVER_CONF_H
+
+#include <glib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+enum rs_service {
+	RS_SERVICE_POP3,  /* port 110: STLS       */
+	RS_SERVICE_POP3S, /* port 995: TLS at once */
+	RS_SERVICE_LMTP,
+	RS_SERVICE_SUBMISSION,
+	RS_SERVICE_SUBMISSIONS,
+	RS_SERVICE_AUTOCONFIG,
+	RS_SERVICE_METRICS,
+	RS_SERVICE_N
+};
+
+const char *rs_service_name(enum rs_service s); /* key in [listen] */
+
+struct rs_conf_listen {
+	enum rs_service service;
+	char *text; /* as written: "127.0.0.1:995", "[::1]:995", "unix:/run/restante/lmtp" */
+	struct sockaddr_storage addr;
+	socklen_t addr_n;
+};
+
+enum rs_cleartext { RS_CLEARTEXT_NEVER, RS_CLEARTEXT_LOOPBACK, RS_CLEARTEXT_ALWAYS };
+enum rs_store_type { RS_STORE_MAILDIR, RS_STORE_MEMORY };
+
+struct rs_conf {
+	/* [server] */
+	char *hostname;
+	char *state_dir;
+	char *run_dir;
+	guint workers; /* fronts and stores each; "auto" = processors, at most 16 */
+	char *user;    /* owns the mail, runs the store; names or uid:gid; NULL: not given */
+	char *front_user;
+	char *auth_user;
+	/* [listen] */
+	GPtrArray *listen; /* struct rs_conf_listen */
+	/* [tls] */
+	char *certificate;
+	char *key;
+	/* [auth] */
+	char *users; /* "passwd-file:/path" */
+	enum rs_cleartext cleartext;
+	char *mechanisms; /* blank between; NULL: the default */
+	gboolean apop;
+	/* [store] */
+	enum rs_store_type store_type;
+	char *store_path; /* with %u %n %d */
+	/* [log] */
+	gboolean log_json;
+	int log_level; /* 0 error, 1 warning, 2 info, 3 debug */
+	/* [limits]; 0 = none where design.md says so */
+	guint connections;
+	guint connections_per_address;
+	guint connections_per_user;
+	gboolean failed_login_delay;
+	guint pre_login_timeout_s;
+	guint idle_timeout_s;
+	guint64 message_size;
+};
+
+/* Parse `text`; `name` is the file's name for errors. -RS_ECONFIG with "name:line: what; cure". */
+int rs_conf_parse(const char *name, struct rs_slice text, struct rs_conf **out,
+	struct rs_err *err) RS_MUST_USE;
+/* Read the file, then parse; and check what the file names (certificate, key, users exist). */
+int rs_conf_load(const char *file, struct rs_conf **out, char **text, gsize *text_n,
+	struct rs_err *err) RS_MUST_USE;
+void rs_conf_destroy(struct rs_conf **c);
+
+#endif

@@ -1,0 +1,101 @@
+/* msg - what the roles say to each other: every message, who may send it, what it carries.
+ *
+ *   front -> auth    LOGIN, LOGIN_GONE, RCPT          "is this the user?", "does this address live here?"
+ *   auth  -> front   CHALLENGE, REFUSED, RCPT_REFUSED  only the noes; a yes goes on to the store
+ *   auth  -> store   OPEN, RCPT_OPEN                   the only way a store learns of a session
+ *   store -> front   OPENED, BODY, COMMITTED, LOST, RCPT_READY, DATA_ROOM, DELIVERED
+ *   front -> store   READ, COMMIT, CLOSE, DATA, DATA_END, DATA_DROP
+ *   master<->roles   START, LISTENER, LINK, READY, STOP
+ *
+ * A session is numbered by its front (u64, never used twice in one process); towards a store it is
+ * (front, session). A receiver trusts nothing: a message that is not exactly as described, or that
+ * the sender's role may not send, closes the link, and the master restarts the sender.
+ *
+ * Wire form: packets of SOCK_SEQPACKET, at most RS_MSG_PACKET_MAX octets and RS_MSG_FDS_MAX
+ * descriptors; a packet is a run of messages, so that what one turn of a loop has to say is one
+ * system call. Each message: u16 type, u16 descriptors, u32 octets that follow; fields in the
+ * order of the table, native order, u8/u16/u32/u64 or octets with a u32 count in front. */
+#ifndef RS_SERVER_MSG_H
+#define RS_SERVER_MSG_H
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+#define RS_MSG_PACKET_MAX 131072u
+#define RS_MSG_FDS_MAX    64u
+#define RS_MSG_INLINE_MAX 65536u /* octets of a body or of DATA in one message */
+
+enum rs_msg_type {
+	/* master -> role */
+	RS_MSG_START =
+		1, /* u8 role, u32 index, u32 fronts, u32 stores; fds: config text, certificate, key
+	                     (the last two for fronts with TLS only: u8 has_tls) */
+	RS_MSG_LISTENER, /* u8 service; fd: the bound socket (fronts) */
+	RS_MSG_LINK,     /* u8 role, u32 index of the peer; fd: the link. Replaces an older one. */
+	RS_MSG_STOP,     /* stop taking new work, end sessions, leave */
+	/* role -> master */
+	RS_MSG_READY,
+	/* front -> auth */
+	RS_MSG_LOGIN, /* u64 session, u8 service, u8 tls, u8 login kind (enum rs_pop3s_login), u8 first,
+	                      u8 has_secret, octets mech, user, secret, apop timestamp, peer address */
+	RS_MSG_LOGIN_GONE, /* u64 session: forget its half-done exchange */
+	RS_MSG_RCPT,       /* u64 session, u32 rcpt, octets address */
+	/* auth -> front */
+	RS_MSG_CHALLENGE, /* u64 session, octets challenge */
+	RS_MSG_REFUSED,   /* u64 session, u8 code (enum rs_pop3_code), octets text (may be empty) */
+	RS_MSG_RCPT_REFUSED, /* u64 session, u32 rcpt, u16 code, octets status, text */
+	/* auth -> store */
+	RS_MSG_OPEN,      /* u32 front, u64 session, octets user, mailbox */
+	RS_MSG_RCPT_OPEN, /* u32 front, u64 session, u32 rcpt, octets user, mailbox */
+	/* store -> front */
+	RS_MSG_OPENED, /* u64 session, u8 error (enum rs_store_err), u64 image octets, octets user;
+	                      fd: sealed memory file with the table (proto/drop.h) when error is OK */
+	RS_MSG_BODY, /* u64 session, u32 row, u8 error, u8 last, u64 offset, octets; or with a fd: the
+	                      whole stored message is read from it and octets are empty */
+	RS_MSG_COMMITTED,  /* u64 session, u8 error, u32 not removed */
+	RS_MSG_LOST,       /* u64 session: the lease is gone, nothing will be deleted */
+	RS_MSG_RCPT_READY, /* u64 session, u32 rcpt, u8 error */
+	RS_MSG_DATA_ROOM,  /* u64 session, u32 octets taken (window, see RS_MSG_DATA) */
+	RS_MSG_DELIVERED,  /* u64 session, u32 rcpt, u8 error */
+	/* front -> store */
+	RS_MSG_READ,   /* u64 session, u32 first row, u32 rows: in this order, read ahead as far as
+	                     it likes; each row is answered by BODY until last */
+	RS_MSG_COMMIT, /* u64 session, octets marks (proto/drop.h) */
+	RS_MSG_CLOSE,  /* u64 session: unlock, forget; also after COMMITTED */
+	RS_MSG_DATA,   /* u64 session, octets of the message (wire form, un-stuffed); at most
+	                     RS_MSG_DATA_WINDOW octets may be unanswered by DATA_ROOM */
+	RS_MSG_DATA_END,  /* u64 session: whole; each recipient is answered by DELIVERED */
+	RS_MSG_DATA_DROP, /* u64 session: forget the transaction, nothing is delivered */
+	RS_MSG_TYPE_N
+};
+
+#define RS_MSG_DATA_WINDOW 262144u
+
+enum rs_role { RS_ROLE_MASTER, RS_ROLE_FRONT, RS_ROLE_AUTH, RS_ROLE_STORE, RS_ROLE_N };
+
+const char *rs_role_name(enum rs_role r);
+
+/* May `from` send `type` to `to`? The table above, in one function. */
+bool rs_msg_may(enum rs_role from, enum rs_role to, enum rs_msg_type type);
+
+/* --- reading one message's fields; a sticky error, asked for at the end -------------------- */
+
+struct rs_msg_in {
+	enum rs_msg_type type;
+	struct rs_slice rest;    /* borrowed from the packet: until the handler returns */
+	int fds[RS_MSG_FDS_MAX]; /* taken with rs_msg_fd; what is left over is closed by the link */
+	uint32_t fds_n;
+	uint32_t fds_used;
+	bool bad;
+};
+
+uint8_t rs_msg_u8(struct rs_msg_in *m);
+uint16_t rs_msg_u16(struct rs_msg_in *m);
+uint32_t rs_msg_u32(struct rs_msg_in *m);
+uint64_t rs_msg_u64(struct rs_msg_in *m);
+struct rs_slice rs_msg_octets(struct rs_msg_in *m); /* borrowed, as `rest` */
+int rs_msg_fd(struct rs_msg_in *m);                 /* owned by the caller; -1 and bad when none */
+/* True when every field was there and nothing is left over. */
+bool rs_msg_end(const struct rs_msg_in *m);
+
+#endif
