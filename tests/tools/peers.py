@@ -1,0 +1,304 @@
+"""Mail servers that others wrote, started for one test and ended by process id.
+
+    with Dovecot(messages) as peer:          # also: Courier, Popa3d
+        peer.host, peer.port, peer.user, peer.password, peer.security, peer.ca_file
+
+Each listens on loopback on a free port, works in a temporary folder, and is run from its unpacked
+Debian package (tests/tools/peers.sh) inside a mount namespace (tests/tools/peer_ns.sh), so
+nothing of it is installed. `messages` is a list of bytes with LF line ends. They need root (the
+servers change to users of their own); need_root() skips a test where it is not to be had.
+
+Python 3 standard library only.
+"""
+import os
+import poplib
+import pwd
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(TOOLS))
+NS = os.path.join(TOOLS, "peer_ns.sh")
+USER, PASSWORD = "anna", "secret Geheim 1"
+
+
+def unpack(*names):
+    """Have the peers' packages unpacked; raises with apt's words when that fails."""
+    done = subprocess.run([os.path.join(TOOLS, "peers.sh"), *names], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise RuntimeError(done.stdout)
+
+
+def need_root():
+    if os.getuid() != 0:
+        print("1..0 # SKIP the peers' servers need root; run ./test as root or with sudo")
+        sys.exit(77)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_port(port, process, log, seconds=30):
+    """Wait until somebody listens; a server that died instead is told with its log."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    with open(log, errors="replace") as f:
+        raise RuntimeError("the server did not come up:\n" + f.read()[-3000:])
+
+
+def make_certificate(folder, name="localhost", days=2):
+    """A self-signed certificate for `name` and 127.0.0.1; returns (certificate, key)."""
+    crt, key = os.path.join(folder, "crt.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", crt,
+                    "-days", str(days), "-subj", "/CN=" + name,
+                    "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return crt, key
+
+
+def fill_maildir(path, messages):
+    for sub in ("cur", "new", "tmp"):
+        os.makedirs(os.path.join(path, sub), exist_ok=True)
+    for i, octets in enumerate(messages):
+        with open(os.path.join(path, "new", f"{1700000000 + i}.P1Q{i}.peer"), "wb") as f:
+            f.write(octets)
+
+
+def mail_owner(path):
+    """Root must not own mail in these servers: give `path` to nobody. Returns (uid, gid)."""
+    who = pwd.getpwnam("nobody")
+    for at, _, files in os.walk(path):
+        os.chown(at, who.pw_uid, who.pw_gid)
+        for name in files:
+            os.chown(os.path.join(at, name), who.pw_uid, who.pw_gid)
+    return who.pw_uid, who.pw_gid
+
+
+def end_group(process, seconds=10):
+    """End a server and what it started: its own process group, by id."""
+    for sig in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sig)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(seconds)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class Peer:
+    package = None
+    security = "tls"
+
+    def __init__(self, messages):
+        self.messages = messages
+        self.host, self.user, self.password = "localhost", USER, PASSWORD
+        self.ca_file = None
+        self.processes = []
+
+    def __enter__(self):
+        unpack(self.package)
+        self.folder = tempfile.mkdtemp(prefix="rs-peer-")
+        os.chmod(self.folder, 0o755)
+        self.log = os.path.join(self.folder, "log")
+        self.port = free_port()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            end_group(process)
+        if os.environ.get("RS_PEER_KEEP"):
+            print("kept:", self.folder, file=sys.stderr)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def spawn(self, *command, extra="-", **kwargs):
+        log = open(self.log, "ab")
+        process = subprocess.Popen([NS, self.package, extra, *command], stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log, start_new_session=True, **kwargs)
+        log.close()
+        self.processes.append(process)
+        return process
+
+    def retrieve(self):
+        """All messages as an independent client (poplib) sees them: list of bytes, LF ends."""
+        if self.security == "tls":
+            context = ssl.create_default_context(cafile=self.ca_file)
+            pop = poplib.POP3_SSL(self.host, self.port, context=context, timeout=60)
+        else:
+            pop = poplib.POP3("127.0.0.1", self.port, timeout=60)
+        poplib._MAXLINE = 1 << 20
+        pop.user(self.user)
+        pop.pass_(self.password)
+        count = pop.stat()[0]
+        got = [b"\n".join(pop.retr(i + 1)[1]) + b"\n" for i in range(count)]
+        pop.quit()
+        return got
+
+
+class Dovecot(Peer):
+    package = "dovecot-pop3d"
+
+    def start(self):
+        crt, key = make_certificate(self.folder)
+        self.ca_file = crt
+        fill_maildir(os.path.join(self.folder, "home/mail"), self.messages)
+        uid, gid = mail_owner(os.path.join(self.folder, "home"))
+        self.write("users", f"{USER}:{{PLAIN}}{PASSWORD}::::::\n")
+        conf = self.write("dovecot.conf", f"""
+base_dir = {self.folder}/run
+state_dir = {self.folder}/state
+log_path = {self.log}
+protocols = pop3
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <{crt}
+ssl_key = <{key}
+mail_location = maildir:{self.folder}/home/mail
+first_valid_uid = 1
+first_valid_gid = 1
+default_internal_user = root
+default_internal_group = root
+default_login_user = nobody
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {self.folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={self.folder}/home
+}}
+service anvil {{
+  chroot =
+}}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    port = {self.port}
+  }}
+}}
+""")
+        process = self.spawn("dovecot", "-F", "-c", conf)
+        wait_port(self.port, process, self.log)
+
+
+class Courier(Peer):
+    package = "courier-pop"
+    security = "none"
+
+    def start(self):
+        home = os.path.join(self.folder, "home")
+        fill_maildir(os.path.join(home, "Maildir"), self.messages)
+        uid, gid = mail_owner(home)
+        etc = os.path.join(self.folder, "etc")
+        sock = os.path.join(self.folder, "auth")
+        os.makedirs(sock)
+        with open(os.path.join(TOP, "build/peers/courier-pop/root/etc/courier/authdaemonrc")) as f:
+            lines = [l for l in f if not l.startswith(("authmodulelist", "daemons", "authdaemonvar"))]
+        self.write("etc/courier/authdaemonrc", "".join(lines) + 'authmodulelist="authuserdb"\n'
+                   f'authmodulelistorig="authuserdb"\ndaemons=2\nauthdaemonvar={sock}\n')
+        # authuserdb reads /etc/courier/userdb.dat (gdbm), made by the package's own tools.
+        crypted = subprocess.run(["openssl", "passwd", "-6", PASSWORD], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout.strip()
+        self.write("etc/courier/userdb", f"{USER}\tuid={uid}|gid={gid}|home={home}|"
+                   f"mail={home}/Maildir|systempw={crypted}\n")
+        os.chmod(os.path.join(etc, "courier/userdb"), 0o600)
+        run = self.write("run.sh", f"""#!/bin/bash
+set -e
+cp -a /etc/courier {self.folder}/courier
+mount --bind {self.folder}/courier /etc/courier
+makeuserdb
+mount -t tmpfs tmpfs /run
+mkdir -p /run/courier/authdaemon
+/usr/lib/courier/courier-authlib/authdaemond &
+sleep 0.3
+exec couriertcpd -address=127.0.0.1 -maxprocs=20 -maxperip=20 -nodnslookup -noidentlookup \\
+    {self.port} /usr/lib/courier/courier/courierpop3login \\
+    /usr/lib/courier/courier/courierpop3d Maildir
+""")
+        os.chmod(run, 0o755)
+        process = self.spawn(run, extra=etc)
+        wait_port(self.port, process, self.log)
+
+
+class Popa3d(Peer):
+    """popa3d knows only ports and users of the system: it is run as inetd would, on our socket,
+    with a passwd and a shadow file of its own."""
+    package = "popa3d"
+    security = "none"
+
+    def start(self):
+        crypted = subprocess.run(["openssl", "passwd", "-6", PASSWORD], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout.strip()
+        who = pwd.getpwnam("nobody")
+        self.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
+                   "popa3d:x:64001:65534::/nonexistent:/usr/sbin/nologin\n"
+                   f"{USER}:x:{who.pw_uid}:{who.pw_gid}::/nonexistent:/bin/sh\n")
+        self.write("etc/shadow", "root:*:19000:0:99999:7:::\npopa3d:*:19000:0:99999:7:::\n"
+                   f"{USER}:{crypted}:19000:0:99999:7:::\n")
+        box = os.path.join(self.folder, "mail", USER)
+        os.makedirs(os.path.dirname(box))
+        with open(box, "wb") as f:
+            for octets in self.messages:
+                body = b"\n".join(b">" + line if line.startswith(b"From ") else line
+                                  for line in octets.rstrip(b"\n").split(b"\n"))
+                f.write(b"From peer@example.org Thu Jan  1 00:00:00 2026\n" + body + b"\n\n")
+        os.chown(box, who.pw_uid, who.pw_gid)
+        os.chmod(box, 0o600)
+        run = self.write("run.sh", f"""#!/bin/bash
+set -e
+mount -t tmpfs tmpfs /var
+mkdir -p /var/lib/popa3d /var/mail /var/spool
+ln -s /var/mail /var/spool/mail
+mount --bind {self.folder}/mail /var/mail
+exec python3 {TOOLS}/inetd.py {self.port} /usr/sbin/popa3d
+""")
+        os.chmod(run, 0o755)
+        process = self.spawn(run, extra=os.path.join(self.folder, "etc"))
+        wait_port(self.port, process, self.log)
+
+
+if __name__ == "__main__":
+    which = {"dovecot": Dovecot, "courier": Courier, "popa3d": Popa3d}[sys.argv[1]]
+    sample = [b"Subject: one\n\nHello\n.dot\n..\n", b"Subject: two\n\nno end"]
+    with which(sample) as running:
+        print(running.port, running.retrieve())
