@@ -297,7 +297,65 @@ exec python3 {TOOLS}/inetd.py {self.port} /usr/sbin/popa3d
         wait_port(self.port, process, self.log)
 
 
+class Postfix(Peer):
+    """Takes mail by SMTP on self.port and hands all of example.org to `lmtp`, e.g.
+    "inet:127.0.0.1:2424" or "unix:/path"."""
+    package = "postfix"
+
+    def __init__(self, lmtp):
+        super().__init__([])
+        self.lmtp = lmtp
+
+    def start(self):
+        self.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
+                   "postfix:x:64002:64002::/var/spool/postfix:/usr/sbin/nologin\n"
+                   "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n")
+        self.write("etc/group", "root:x:0:\nnogroup:x:65534:\npostfix:x:64002:\npostdrop:x:64003:\n")
+        self.write("etc/postfix/main.cf", f"""
+compatibility_level = 3.6
+myhostname = mx.example.org
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+maillog_file = /dev/stdout
+virtual_mailbox_domains = example.org
+virtual_transport = lmtp:{self.lmtp}
+virtual_mailbox_maps = static:all
+smtpd_peername_lookup = no
+smtputf8_enable = yes
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 2s
+alias_maps =
+alias_database =
+""")
+        services = [f"127.0.0.1:{self.port} inet n - n - - smtpd",
+                    "postlog unix-dgram n - n - 1 postlogd"]
+        services += [f"{name} unix {private} - n {wakeup} {most} {command}" for
+                     name, private, wakeup, most, command in (
+                         ("pickup", "n", "60", "1", "pickup"), ("cleanup", "n", "-", "0", "cleanup"),
+                         ("qmgr", "n", "300", "1", "qmgr"), ("rewrite", "-", "-", "-", "trivial-rewrite"),
+                         ("bounce", "-", "-", "0", "bounce"), ("defer", "-", "-", "0", "bounce"),
+                         ("proxymap", "-", "-", "-", "proxymap"), ("lmtp", "-", "-", "-", "lmtp"),
+                         ("error", "-", "-", "-", "error"), ("retry", "-", "-", "-", "error"),
+                         ("anvil", "-", "-", "1", "anvil"), ("scache", "-", "-", "1", "scache"))]
+        self.write("etc/postfix/master.cf", "\n".join(services) + "\n")
+        run = self.write("run.sh", f"""#!/bin/bash
+mount -t tmpfs tmpfs /var
+mkdir -p /var/spool/postfix /var/lib/postfix /var/log /var/tmp
+chown postfix /var/lib/postfix
+exec postfix start-fg
+""")
+        os.chmod(run, 0o755)
+        process = self.spawn(run, extra=os.path.join(self.folder, "etc"))
+        wait_port(self.port, process, self.log)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "postfix":
+        with Postfix("inet:127.0.0.1:9") as running:
+            input(f"postfix on {running.port}, in {running.folder}; Enter ends it ")
+        sys.exit()
     which = {"dovecot": Dovecot, "courier": Courier, "popa3d": Popa3d}[sys.argv[1]]
     sample = [b"Subject: one\n\nHello\n.dot\n..\n", b"Subject: two\n\nno end"]
     with which(sample) as running:
