@@ -8,7 +8,6 @@
 
 #define LINE_MAX_N 128u  /* no line of LIST, UIDL, LANG is longer */
 #define CAPA_MAX_N 1024u /* no CAPA answer is longer (cfg bounds it) */
-	128u /* no line below is longer, but for the SASL list, which is bounded by cfg */
 
 static void add(struct rs_pop3s *s, const char *text)
 {
