@@ -1,0 +1,220 @@
+/* scan.c - which messages are in a folder, and opening one that may have been renamed. */
+#include "maildir/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TMP_KEPT_S (36 * 3600) /* Maildir: files in tmp/ may be removed after 36 hours */
+
+struct rs_maildir_list {
+	GString *names; /* NUL-terminated, one behind the other */
+	GArray *rows;   /* struct row */
+};
+
+struct row {
+	size_t at;
+	bool in_new;
+};
+
+/* The open folder's entries through a descriptor of their own (readdir moves a shared offset). */
+static DIR *dir_of(int fd)
+{
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir;
+
+	if (own < 0)
+		return NULL;
+	dir = fdopendir(own);
+	if (!dir)
+		close(own);
+	return dir;
+}
+
+static int read_dir(
+	const struct rs_maildir *m, bool in_new, struct rs_maildir_list *l, struct rs_err *err)
+{
+	DIR *dir = dir_of(in_new ? m->new_fd : m->cur_fd);
+	const struct dirent *e;
+	int errnum = 0;
+
+	if (!dir)
+		return rs_maildir_fail(err, errno, "list", m->path, in_new ? "new" : "cur");
+	for (errno = 0; (e = readdir(dir)); errno = 0) {
+		struct row row = {.at = l->names->len, .in_new = in_new};
+
+		if (e->d_name[0] == '.' || e->d_type == DT_DIR)
+			continue;
+		g_string_append_len(l->names, e->d_name, (gssize)strlen(e->d_name) + 1);
+		g_array_append_val(l->rows, row);
+	}
+	errnum = errno;
+	closedir(dir);
+	return errnum ? rs_maildir_fail(err, errnum, "list", m->path, in_new ? "new" : "cur") : 0;
+}
+
+static const char *row_name(const struct rs_maildir_list *l, size_t i)
+{
+	return l->names->str + g_array_index(l->rows, struct row, i).at;
+}
+
+static guint base_hash(const void *p)
+{
+	const char *name = p;
+	guint h = 5381;
+
+	for (; *name && *name != ':'; name++)
+		h = h * 33 + (guchar)*name;
+	return h;
+}
+
+static gboolean base_equal(const void *a, const void *b)
+{
+	const char *x = a;
+	const char *y = b;
+	size_t n = strcspn(x, ":");
+
+	return n == strcspn(y, ":") && memcmp(x, y, n) == 0;
+}
+
+/* new/ was read first: what moved to cur/ meanwhile stands in both. Keep the one in cur/. */
+static void drop_doubles(struct rs_maildir_list *l, guint new_n)
+{
+	g_autoptr(GHashTable) seen = NULL;
+	guint to = 0;
+
+	if (new_n == 0 || new_n == l->rows->len)
+		return;
+	seen = g_hash_table_new(base_hash, base_equal);
+	for (guint i = 0; i < new_n; i++)
+		g_hash_table_insert(seen, l->names->str + g_array_index(l->rows, struct row, i).at,
+			GUINT_TO_POINTER(i + 1));
+	for (guint i = new_n; i < l->rows->len; i++) {
+		guint twin = GPOINTER_TO_UINT(g_hash_table_lookup(seen, row_name(l, i)));
+
+		if (twin)
+			g_array_index(l->rows, struct row, twin - 1).at = SIZE_MAX;
+	}
+	for (guint i = 0; i < l->rows->len; i++) {
+		struct row row = g_array_index(l->rows, struct row, i);
+
+		if (row.at != SIZE_MAX)
+			g_array_index(l->rows, struct row, to++) = row;
+	}
+	g_array_set_size(l->rows, to);
+}
+
+int rs_maildir_scan(struct rs_maildir *m, struct rs_maildir_list **out, struct rs_err *err)
+{
+	struct rs_maildir_list *l = g_new0(struct rs_maildir_list, 1);
+	guint new_n;
+	int rc;
+
+	l->names = g_string_sized_new(4096);
+	l->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
+	rc = read_dir(m, true, l, err);
+	new_n = l->rows->len;
+	if (rc == 0)
+		rc = read_dir(m, false, l, err);
+	if (rc < 0) {
+		rs_maildir_list_destroy(&l);
+		return rc;
+	}
+	drop_doubles(l, new_n);
+	*out = l;
+	return 0;
+}
+
+void rs_maildir_list_destroy(struct rs_maildir_list **l)
+{
+	if (!*l)
+		return;
+	g_string_free((*l)->names, TRUE);
+	g_array_free((*l)->rows, TRUE);
+	g_free(*l);
+	*l = NULL;
+}
+
+size_t rs_maildir_list_n(const struct rs_maildir_list *l)
+{
+	return l->rows->len;
+}
+
+struct rs_maildir_entry rs_maildir_list_at(const struct rs_maildir_list *l, size_t i)
+{
+	return (struct rs_maildir_entry){
+		.file = row_name(l, i),
+		.in_new = g_array_index(l->rows, struct row, i).in_new,
+	};
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+/* Find the file with the same base (or unique part) as `want`; g_malloc'ed name or NULL. */
+static char *find_renamed(const struct rs_maildir *m, const char *want, bool *in_new)
+{
+	struct rs_maildir_name w;
+
+	rs_maildir_name_parse(rs_slice_str(want), &w);
+	for (int k = 0; k < 2; k++) {
+		DIR *dir = dir_of(k == 0 ? m->cur_fd : m->new_fd);
+		const struct dirent *e;
+		char *found = NULL;
+
+		while (dir && !found && (e = readdir(dir))) {
+			struct rs_maildir_name n;
+
+			rs_maildir_name_parse(rs_slice_str(e->d_name), &n);
+			if (rs_slice_eq(n.base, w.base) ||
+				(w.unique.n == w.base.n && rs_slice_eq(n.unique, w.unique)))
+				found = g_strdup(e->d_name);
+		}
+		if (dir)
+			closedir(dir);
+		*in_new = k == 1;
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+int rs_maildir_read_open(struct rs_maildir *m, const struct rs_maildir_entry *e, struct rs_err *err)
+{
+	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int fd = openat(e->in_new ? m->new_fd : m->cur_fd, e->file, flags);
+
+	/* another program may rename it again while we look: a few rounds, then it is gone */
+	for (int tries = 0; fd < 0 && errno == ENOENT && tries < 3; tries++) {
+		bool in_new;
+		g_autofree char *name = find_renamed(m, e->file, &in_new);
+
+		if (!name)
+			return rs_maildir_fail(err, ENOENT, "open the message", m->path, e->file);
+		fd = openat(in_new ? m->new_fd : m->cur_fd, name, flags);
+	}
+	if (fd < 0)
+		return rs_maildir_fail(err, errno, "open the message", m->path, e->file);
+	return fd;
+}
+
+void rs_maildir_clean_tmp(struct rs_maildir *m, int64_t now_s)
+{
+	DIR *dir = dir_of(m->tmp_fd);
+	const struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		struct stat st;
+
+		if (e->d_name[0] != '.' &&
+			fstatat(m->tmp_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(st.st_mode) && st.st_mtime < now_s - TMP_KEPT_S)
+			(void)m->fs->unlink(m->fs->ctx, m->tmp_fd, e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
