@@ -1,0 +1,269 @@
+/* conf_keys.c - every key of restanted.conf: what it may be and where it goes. One row a key;
+ * tests compare the table with the manual page. */
+#include "server/conf_priv.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/num.h"
+
+/* --- plain setters ------------------------------------------------------------------------- */
+
+static void *field(struct rs_conf *c, const struct conf_key *k)
+{
+	return (char *)c + k->offset;
+}
+
+static const char *set_text(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	char **to = field(c, k);
+
+	g_free(*to);
+	*to = g_strdup(value);
+	return NULL;
+}
+
+static const char *set_path(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	if (value[0] != '/')
+		return "is not an absolute path; begin it with /";
+	return set_text(c, k, value);
+}
+
+static const char *set_uint(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	guint64 v;
+
+	if (rs_num_u64(rs_slice_str(value), k->max, &v) < 0 || v < k->min)
+		return "is not a number in the range allowed (see restanted.conf(5))";
+	*(guint *)field(c, k) = (guint)v;
+	return NULL;
+}
+
+static const char *set_size(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	guint64 v;
+
+	if (rs_num_size(rs_slice_str(value), k->max, &v) < 0 || v < k->min)
+		return "is not a size; give octets, with k, M or G behind them where wanted";
+	*(guint64 *)field(c, k) = v;
+	return NULL;
+}
+
+static const char *set_bool(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	gboolean on = strcmp(value, "on") == 0 || strcmp(value, "yes") == 0;
+
+	if (!on && strcmp(value, "off") != 0 && strcmp(value, "no") != 0)
+		return "must be on or off";
+	*(gboolean *)field(c, k) = on;
+	return NULL;
+}
+
+static const char *set_later(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	return "is not built yet; remove the line";
+}
+
+/* --- keys with rules of their own ---------------------------------------------------------- */
+
+static const char *set_workers(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	if (strcmp(value, "auto") != 0)
+		return set_uint(c, k, value);
+	c->workers = CLAMP(g_get_num_processors(), 1, 16);
+	return NULL;
+}
+
+/* "host:port" with a literal address; *addr filled. */
+static bool parse_inet(const char *text, struct rs_conf_listen *l)
+{
+	const char *colon = strrchr(text, ':');
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&l->addr;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&l->addr;
+	g_autofree char *host = NULL;
+	guint32 port;
+
+	if (!colon || rs_num_u32(rs_slice_str(colon + 1), 65535, &port) < 0)
+		return false;
+	host = g_strndup(text, (gsize)(colon - text));
+	if (host[0] == '[' && g_str_has_suffix(host, "]")) {
+		host[strlen(host) - 1] = '\0';
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((guint16)port);
+		l->addr_n = sizeof(*v6);
+		return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1;
+	}
+	v4->sin_family = AF_INET;
+	v4->sin_port = htons((guint16)port);
+	l->addr_n = sizeof(*v4);
+	return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
+}
+
+static bool parse_unix(const char *path, struct rs_conf_listen *l)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&l->addr;
+
+	if (path[0] != '/' || strlen(path) >= sizeof(un->sun_path))
+		return false;
+	un->sun_family = AF_UNIX;
+	g_strlcpy(un->sun_path, path, sizeof(un->sun_path));
+	l->addr_n = sizeof(*un);
+	return true;
+}
+
+static void listen_free(gpointer p)
+{
+	struct rs_conf_listen *l = p;
+
+	g_free(l->text);
+	g_free(l);
+}
+
+static const char *listen_add(struct rs_conf *c, enum rs_service service, const char *text)
+{
+	struct rs_conf_listen *l = g_new0(struct rs_conf_listen, 1);
+	bool is_unix = g_str_has_prefix(text, "unix:");
+
+	l->service = service;
+	l->text = g_strdup(text);
+	if (!c->listen)
+		c->listen = g_ptr_array_new_with_free_func(listen_free);
+	g_ptr_array_add(c->listen, l);
+	if (is_unix && service != RS_SERVICE_LMTP)
+		return "only lmtp listens on a unix socket";
+	if (is_unix ? parse_unix(text + 5, l) : parse_inet(text, l))
+		return NULL;
+	return "is not ADDRESS:PORT, [IPV6]:PORT or (lmtp) unix:/PATH of at most 107 octets";
+}
+
+static const char *set_listen(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+	unsigned service = 0;
+	const char *why = NULL;
+
+	while (strcmp(k->key, rs_service_name((enum rs_service)service)) != 0)
+		service++;
+	for (char **p = parts; *p && !why; p++)
+		why = listen_add(c, (enum rs_service)service, g_strstrip(*p));
+	return why;
+}
+
+static const char *set_users(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	if (!g_str_has_prefix(value, "passwd-file:/"))
+		return "must be passwd-file:/PATH (pam: and sql: are not built yet)";
+	return set_text(c, k, value);
+}
+
+static const char *set_cleartext(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	static const char *const names[] = {"never", "loopback", "always"};
+
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (strcmp(value, names[i]) == 0) {
+			c->cleartext = (enum rs_cleartext)i;
+			return NULL;
+		}
+	}
+	return "must be never, loopback or always";
+}
+
+static const char *set_mechanisms(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	g_auto(GStrv) parts = g_strsplit_set(value, " ,", -1);
+	g_autoptr(GString) list = g_string_new(NULL);
+
+	for (char **p = parts; *p; p++) {
+		if (!**p)
+			continue;
+		if (strcmp(*p, "PLAIN") != 0 && strcmp(*p, "LOGIN") != 0)
+			return "may hold PLAIN and LOGIN (others are not built yet)";
+		g_string_append_printf(list, "%s%s", list->len ? " " : "", *p);
+	}
+	g_free(c->mechanisms);
+	c->mechanisms = g_string_free(g_steal_pointer(&list), FALSE);
+	return NULL;
+}
+
+static const char *set_store_type(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	if (strcmp(value, "maildir") != 0 && strcmp(value, "memory") != 0)
+		return "must be maildir (rados is not built yet; memory is for tests)";
+	c->store_type = value[1] == 'a' ? RS_STORE_MAILDIR : RS_STORE_MEMORY;
+	return NULL;
+}
+
+static const char *set_log_format(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	c->log_json = strcmp(value, "json") == 0;
+	return c->log_json || strcmp(value, "text") == 0 ? NULL : "must be text or json";
+}
+
+static const char *set_log_level(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	static const char *const names[] = {"error", "warning", "info", "debug"};
+
+	for (int i = 0; i < (int)G_N_ELEMENTS(names); i++) {
+		if (strcmp(value, names[i]) == 0) {
+			c->log_level = i;
+			return NULL;
+		}
+	}
+	return "must be error, warning, info or debug";
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+#define AT(name) offsetof(struct rs_conf, name)
+
+const struct conf_key conf_keys[] = {
+	{"server", "hostname", set_text, AT(hostname), 0, 0, "name told in greetings and headers"},
+	{"server", "state-dir", set_path, AT(state_dir), 0, 0, "folder for state that must last"},
+	{"server", "run-dir", set_path, AT(run_dir), 0, 0, "folder for sockets and locks"},
+	{"server", "workers", set_workers, AT(workers), 1, 64,
+		"fronts and stores each: auto or a number"},
+	{"server", "user", set_text, AT(user), 0, 0, "owner of the mail, when started as root"},
+	{"server", "front-user", set_text, AT(front_user), 0, 0, "user of the front role"},
+	{"server", "auth-user", set_text, AT(auth_user), 0, 0, "user of the auth role"},
+	{"listen", "pop3", set_listen, 0, 0, 0, "POP3 with STLS"},
+	{"listen", "pop3s", set_listen, 0, 0, 0, "POP3 under TLS from the start"},
+	{"listen", "lmtp", set_listen, 0, 0, 0, "mail in"},
+	{"listen", "submission", set_later, 0, 0, 0, "not built yet"},
+	{"listen", "submissions", set_later, 0, 0, 0, "not built yet"},
+	{"listen", "autoconfig", set_later, 0, 0, 0, "not built yet"},
+	{"listen", "metrics", set_later, 0, 0, 0, "not built yet"},
+	{"tls", "certificate", set_path, AT(certificate), 0, 0, "PEM chain, the server's first"},
+	{"tls", "key", set_path, AT(key), 0, 0, "PEM private key"},
+	{"auth", "users", set_users, AT(users), 0, 0, "passwd-file:/PATH"},
+	{"auth", "cleartext", set_cleartext, 0, 0, 0,
+		"passwords without TLS: never, loopback, always"},
+	{"auth", "mechanisms", set_mechanisms, 0, 0, 0, "SASL mechanisms offered"},
+	{"auth", "apop", set_bool, AT(apop), 0, 0, "offer APOP (needs {PLAIN} passwords)"},
+	{"auth", "oauth-introspection", set_later, 0, 0, 0, "not built yet"},
+	{"auth", "oauth-jwks", set_later, 0, 0, 0, "not built yet"},
+	{"store", "type", set_store_type, 0, 0, 0, "maildir"},
+	{"store", "path", set_path, AT(store_path), 0, 0,
+		"Maildir of a user: %u address, %n name, %d domain"},
+	{"log", "format", set_log_format, 0, 0, 0, "text or json"},
+	{"log", "level", set_log_level, 0, 0, 0, "error, warning, info or debug"},
+	{"limits", "connections", set_uint, AT(connections), 0, 1000000, "at a time, 0: no limit"},
+	{"limits", "connections-per-address", set_uint, AT(connections_per_address), 0, 1000000,
+		"of one address (IPv6: /64), 0: no limit"},
+	{"limits", "connections-per-user", set_uint, AT(connections_per_user), 0, 1000000,
+		"of one user; POP3 itself allows one session a maildrop"},
+	{"limits", "failed-login-delay", set_bool, AT(failed_login_delay), 0, 0,
+		"answer refused logins later and later"},
+	{"limits", "pre-login-timeout", set_uint, AT(pre_login_timeout_s), 1, 86400, "seconds"},
+	{"limits", "idle-timeout", set_uint, AT(idle_timeout_s), 1, 86400,
+		"seconds; RFC 1939: at least 600"},
+	{"limits", "message-size", set_size, AT(message_size), 1024, G_MAXINT64,
+		"largest message taken"},
+	{"proxy", "trusted", set_later, 0, 0, 0, "not built yet"},
+	{"submission", "relay", set_later, 0, 0, 0, "not built yet"},
+	{"submission", "local-domains", set_later, 0, 0, 0, "not built yet"},
+};
+const size_t conf_keys_n = G_N_ELEMENTS(conf_keys);

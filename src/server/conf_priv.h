@@ -1,0 +1,22 @@
+/* conf_priv.h - what the files of the configuration share. */
+#ifndef RS_SERVER_CONF_PRIV_H
+#define RS_SERVER_CONF_PRIV_H
+
+#include "server/conf.h"
+
+/* One key of the file. The manual page and `check-config` speak of this table. */
+struct conf_key {
+	const char *section;
+	const char *key;
+	/* Check `value` and put it into `c`. Returns NULL, or what is wrong with it and the cure. */
+	const char *(*set)(struct rs_conf *c, const struct conf_key *k, const char *value);
+	size_t offset; /* of the field in struct rs_conf, for the plain setters */
+	guint64 min;
+	guint64 max;
+	const char *help; /* one line */
+};
+
+extern const struct conf_key conf_keys[];
+extern const size_t conf_keys_n;
+
+#endif

@@ -1,0 +1,396 @@
+/* link.c - see link.h.
+ *
+ * Writing: messages gather in a packet; full packets and the last one leave when the loop is
+ * about to wait (uv_prepare), or when the kernel has room again (uv_poll, writable).
+ * Reading: one recvmsg a packet; its messages are handed on one by one. */
+#include "server/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+#define QUEUE_MAX    (64u << 20) /* octets waiting for a role that does not read: it is stuck */
+#define READS_A_TURN 16          /* packets read before the others have their turn           */
+#define SNDBUF_N     (1 << 20)
+
+struct head {
+	uint16_t type;
+	uint16_t fds_n;
+	uint32_t n;
+};
+
+struct packet {
+	struct rs_buf octets;
+	int fds[RS_MSG_FDS_MAX];
+	uint32_t fds_n;
+};
+
+struct rs_link {
+	int fd;
+	enum rs_role self;
+	enum rs_role peer;
+	const struct rs_link_ops *ops;
+	void *arg;
+	uv_poll_t poll;
+	uv_prepare_t prepare;
+	int handles_n; /* that are not closed yet */
+	bool closing;
+	const char *broken; /* why the link is to end; NULL: it is well */
+	GQueue out;         /* struct packet *, the last one is being filled */
+	size_t queued;
+	size_t head_at; /* of the message that is being written */
+	uint32_t head_fds;
+	uint8_t in[RS_MSG_PACKET_MAX];
+};
+
+static void packet_free(struct packet *p)
+{
+	for (uint32_t i = 0; i < p->fds_n; i++)
+		close(p->fds[i]);
+	rs_buf_wipe(&p->octets); /* LOGIN messages hold passwords */
+	rs_buf_finish(&p->octets);
+	g_free(p);
+}
+
+static void handle_closed(uv_handle_t *h)
+{
+	struct rs_link *l = h->data;
+
+	if (--l->handles_n == 0)
+		g_free(l);
+}
+
+static void shut(struct rs_link *l)
+{
+	struct packet *p;
+
+	if (l->closing)
+		return;
+	l->closing = true;
+	while ((p = g_queue_pop_head(&l->out)))
+		packet_free(p);
+	uv_poll_stop(&l->poll);
+	uv_prepare_stop(&l->prepare);
+	uv_close((uv_handle_t *)&l->poll, handle_closed);
+	uv_close((uv_handle_t *)&l->prepare, handle_closed);
+	close(l->fd);
+}
+
+/* End the link because of itself or its peer, and say so. */
+static void end(struct rs_link *l, const char *why)
+{
+	if (l->closing)
+		return;
+	if (l->ops->closed)
+		l->ops->closed(l->arg, l, why);
+	shut(l);
+}
+
+void rs_link_destroy(struct rs_link **l)
+{
+	if (*l)
+		shut(*l);
+	*l = NULL;
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+static struct packet *packet_new(struct rs_link *l)
+{
+	struct packet *p = g_new0(struct packet, 1);
+
+	rs_buf_init(&p->octets, RS_MSG_PACKET_MAX * 2);
+	g_queue_push_tail(&l->out, p);
+	return p;
+}
+
+static struct packet *last(struct rs_link *l)
+{
+	struct packet *p = g_queue_peek_tail(&l->out);
+
+	return p ? p : packet_new(l);
+}
+
+static void put(struct rs_link *l, const void *octets, size_t n)
+{
+	if (rs_buf_add(&last(l)->octets, octets, n) < 0)
+		l->broken = "a message was too large";
+}
+
+void rs_link_begin(struct rs_link *l, enum rs_msg_type type)
+{
+	struct head head = {.type = (uint16_t)type};
+	struct packet *p = last(l);
+
+	assert(rs_msg_may(l->self, l->peer, type));
+	/* leave room for one message of the largest kind, so that none is ever cut */
+	if (rs_buf_n(&p->octets) > RS_MSG_PACKET_MAX - RS_MSG_INLINE_MAX - 1024 ||
+		p->fds_n > RS_MSG_FDS_MAX - 4)
+		p = packet_new(l);
+	l->head_at = rs_buf_n(&p->octets);
+	l->head_fds = p->fds_n;
+	put(l, &head, sizeof(head));
+}
+
+void rs_link_u8(struct rs_link *l, uint8_t v)
+{
+	put(l, &v, sizeof(v));
+}
+
+void rs_link_u16(struct rs_link *l, uint16_t v)
+{
+	put(l, &v, sizeof(v));
+}
+
+void rs_link_u32(struct rs_link *l, uint32_t v)
+{
+	put(l, &v, sizeof(v));
+}
+
+void rs_link_u64(struct rs_link *l, uint64_t v)
+{
+	put(l, &v, sizeof(v));
+}
+
+void rs_link_octets(struct rs_link *l, struct rs_slice s)
+{
+	rs_link_u32(l, (uint32_t)s.n);
+	put(l, s.p, s.n);
+}
+
+void rs_link_fd(struct rs_link *l, int fd)
+{
+	struct packet *p = last(l);
+
+	assert(p->fds_n < RS_MSG_FDS_MAX);
+	p->fds[p->fds_n++] = fd;
+}
+
+void rs_link_end(struct rs_link *l)
+{
+	struct packet *p = last(l);
+	struct head head;
+	uint8_t *at = p->octets.p + p->octets.head + l->head_at;
+	size_t n = rs_buf_n(&p->octets) - l->head_at;
+
+	if (l->broken)
+		return;
+	memcpy(&head, at, sizeof(head));
+	head.n = (uint32_t)(n - sizeof(head));
+	head.fds_n = (uint16_t)(p->fds_n - l->head_fds);
+	memcpy(at, &head, sizeof(head));
+	l->queued += n;
+	if (rs_buf_n(&p->octets) > RS_MSG_PACKET_MAX)
+		l->broken = "a message was too large";
+	else if (l->queued > QUEUE_MAX)
+		l->broken = "the other role does not read";
+}
+
+size_t rs_link_queued(const struct rs_link *l)
+{
+	return l->queued;
+}
+
+/* 1: gone, 0: the kernel has no room, -1: the link is broken. */
+static int send_packet(struct rs_link *l, struct packet *p)
+{
+	struct rs_slice s = rs_buf_slice(&p->octets);
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * RS_MSG_FDS_MAX)];
+	} control;
+	struct iovec iov = {.iov_base = p->octets.p + p->octets.head, .iov_len = s.n};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t rc;
+
+	if (p->fds_n) {
+		struct cmsghdr *c;
+
+		m.msg_control = control.space;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * p->fds_n);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * p->fds_n);
+		memcpy(CMSG_DATA(c), p->fds, sizeof(int) * p->fds_n);
+	}
+	do {
+		rc = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
+	return 1;
+}
+
+static void poll_for(struct rs_link *l, int events);
+
+void rs_link_flush(struct rs_link *l)
+{
+	struct packet *p;
+
+	while (!l->closing && !l->broken && (p = g_queue_peek_head(&l->out))) {
+		size_t n = rs_buf_n(&p->octets);
+		int rc = n ? send_packet(l, p) : 1;
+
+		if (rc == 0) {
+			poll_for(l, UV_READABLE | UV_WRITABLE);
+			return;
+		}
+		if (rc < 0) {
+			l->broken = "the other role is gone";
+			return;
+		}
+		l->queued -= n;
+		packet_free(g_queue_pop_head(&l->out));
+	}
+	if (!l->closing)
+		poll_for(l, UV_READABLE);
+}
+
+static void on_prepare(uv_prepare_t *h)
+{
+	struct rs_link *l = h->data;
+
+	if (!g_queue_is_empty(&l->out))
+		rs_link_flush(l);
+	if (l->broken)
+		end(l, l->broken);
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+/* Descriptors of the control data; 0 or -1 (more than allowed: the kernel dropped some). */
+static int take_fds(struct msghdr *m, int fds[RS_MSG_FDS_MAX], uint32_t *n)
+{
+	*n = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		*n = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), *n * sizeof(int));
+	}
+	return m->msg_flags & (MSG_CTRUNC | MSG_TRUNC) ? -1 : 0;
+}
+
+/* One message at the start of *rest, whose descriptors begin at fds[*at]. */
+static bool one(
+	struct rs_link *l, struct rs_slice *rest, const int *fds, uint32_t fds_n, uint32_t *at)
+{
+	struct rs_msg_in m = {.fds_n = 0};
+	struct head head;
+	bool ok;
+
+	if (rest->n < sizeof(head))
+		return false;
+	memcpy(&head, rest->p, sizeof(head));
+	if (head.n > rest->n - sizeof(head) || head.fds_n > fds_n - *at)
+		return false;
+	if (head.type >= RS_MSG_TYPE_N ||
+		!rs_msg_may(l->peer, l->self, (enum rs_msg_type)head.type))
+		return false;
+	m.type = (enum rs_msg_type)head.type;
+	m.rest = rs_slice_sub(*rest, sizeof(head), head.n);
+	m.fds_n = head.fds_n;
+	memcpy(m.fds, fds + *at, head.fds_n * sizeof(int));
+	*at += head.fds_n;
+	*rest = rs_slice_sub(*rest, sizeof(head) + head.n, rest->n);
+	ok = l->ops->message(l->arg, l, &m);
+	while (m.fds_used < m.fds_n)
+		close(m.fds[m.fds_used++]);
+	return ok;
+}
+
+/* 1: one packet was handled, 0: nothing there, -1: the link has ended. */
+static int read_packet(struct rs_link *l)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * RS_MSG_FDS_MAX)];
+	} control;
+	struct iovec iov = {.iov_base = l->in, .iov_len = sizeof(l->in)};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space)};
+	int fds[RS_MSG_FDS_MAX];
+	uint32_t fds_n;
+	uint32_t at = 0;
+	struct rs_slice rest;
+	bool ok;
+	ssize_t n = recvmsg(l->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0
+							 : (end(l, "the other role is gone"), -1);
+	if (n == 0) {
+		end(l, "the other role is gone");
+		return -1;
+	}
+	rest = rs_slice(l->in, (size_t)n);
+	ok = take_fds(&m, fds, &fds_n) == 0;
+	while (ok && rest.n && !l->closing)
+		ok = one(l, &rest, fds, fds_n, &at);
+	while (at < fds_n)
+		close(fds[at++]);
+	explicit_bzero(l->in, (size_t)n);
+	if (!ok)
+		end(l, "the other role sent a message that may not be");
+	return l->closing ? -1 : 1;
+}
+
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+	struct rs_link *l = h->data;
+
+	if (status < 0) {
+		end(l, "the other role is gone");
+		return;
+	}
+	if (events & UV_WRITABLE)
+		rs_link_flush(l);
+	if (!(events & UV_READABLE))
+		return;
+	for (int i = 0; i < READS_A_TURN && read_packet(l) > 0; i++)
+		continue;
+}
+
+static void poll_for(struct rs_link *l, int events)
+{
+	(void)uv_poll_start(&l->poll, events, on_poll);
+}
+
+int rs_link_create(uv_loop_t *loop, int fd, enum rs_role self, enum rs_role peer,
+	const struct rs_link_ops *ops, void *arg, struct rs_link **out)
+{
+	struct rs_link *l = g_new0(struct rs_link, 1);
+	int size = SNDBUF_N;
+
+	l->fd = fd;
+	l->self = self;
+	l->peer = peer;
+	l->ops = ops;
+	l->arg = arg;
+	g_queue_init(&l->out);
+	/* larger buffers only save wake-ups; without the right to them the link works all the same */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (uv_poll_init(loop, &l->poll, fd) < 0) {
+		close(fd);
+		g_free(l);
+		return -RS_EIO;
+	}
+	uv_prepare_init(loop, &l->prepare);
+	l->poll.data = l;
+	l->prepare.data = l;
+	l->handles_n = 2;
+	uv_prepare_start(&l->prepare, on_prepare);
+	uv_unref((uv_handle_t *)&l->prepare);
+	poll_for(l, UV_READABLE);
+	*out = l;
+	return 0;
+}

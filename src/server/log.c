@@ -1,0 +1,110 @@
+/* log.c - see log.h */
+#include "server/log.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *log_who = "restanted";
+static bool log_json;
+static int log_level = RS_LOG_INFO;
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+void rs_log_init(const char *who, bool json, int level)
+{
+	log_who = who;
+	log_json = json;
+	log_level = level;
+}
+
+const char *rs_log_num(uint64_t v)
+{
+	static _Thread_local char ring[8][24];
+	static _Thread_local unsigned at;
+	char *to = ring[at++ % 8];
+
+	g_snprintf(to, 24, "%" G_GUINT64_FORMAT, v);
+	return to;
+}
+
+static void add_quoted(GString *line, const char *v)
+{
+	g_string_append_c(line, '"');
+	for (; *v; v++) {
+		guchar c = (guchar)*v;
+
+		if (c == '"' || c == '\\')
+			g_string_append_printf(line, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			g_string_append_printf(line, "\\u%04x", c);
+		else
+			g_string_append_c(line, (char)c);
+	}
+	g_string_append_c(line, '"');
+}
+
+static void add_text(GString *line, const char *v)
+{
+	bool plain = *v != '\0';
+
+	for (const char *c = v; *c && plain; c++)
+		plain = (guchar)*c > 0x20 && *c != '"' && *c != '=' && *c != '\\' && *c != 0x7f;
+	if (plain)
+		g_string_append(line, v);
+	else
+		add_quoted(line, v);
+}
+
+static void add_pair(GString *line, const char *key, const char *value)
+{
+	if (log_json) {
+		g_string_append_printf(line, ",\"%s\":", key);
+		add_quoted(line, value);
+	} else {
+		g_string_append_printf(line, " %s=", key);
+		add_text(line, value);
+	}
+}
+
+static void add_head(GString *line, enum rs_log_level level, const char *event)
+{
+	gint64 now = g_get_real_time();
+	g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(now / G_USEC_PER_SEC);
+	g_autofree char *stamp = g_date_time_format(t, "%Y-%m-%dT%H:%M:%S");
+	int ms = (int)(now % G_USEC_PER_SEC / 1000);
+
+	if (log_json)
+		g_string_append_printf(line,
+			"{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"role\":\"%s\",\"event\":\"%s\"",
+			stamp, ms, level_names[level], log_who, event);
+	else
+		g_string_append_printf(
+			line, "%s.%03dZ %s %s %s", stamp, ms, level_names[level], log_who, event);
+}
+
+void rs_log(enum rs_log_level level, const char *event, ...)
+{
+	g_autoptr(GString) line = NULL;
+	const char *key;
+	va_list ap;
+
+	if ((int)level > log_level)
+		return;
+	line = g_string_sized_new(256);
+	add_head(line, level, event);
+	va_start(ap, event);
+	while ((key = va_arg(ap, const char *))) {
+		const char *value = va_arg(ap, const char *);
+
+		if (value)
+			add_pair(line, key, value);
+	}
+	va_end(ap);
+	g_string_append(line, log_json ? "}\n" : "\n");
+	/* a log that cannot be written must not stop the mail */
+	if (write(STDERR_FILENO, line->str, line->len) < 0)
+		return;
+}

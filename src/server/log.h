@@ -1,0 +1,20 @@
+/* log - one line an event to standard error: text or JSON, one write a line.
+ * A line has a time (UTC), a level, the role, the event, and key-value pairs; values of one
+ * connection carry its id. Never a password, a token, a body. Thread: any. */
+#ifndef RS_SERVER_LOG_H
+#define RS_SERVER_LOG_H
+
+#include "base/base.h"
+
+enum rs_log_level { RS_LOG_ERROR, RS_LOG_WARNING, RS_LOG_INFO, RS_LOG_DEBUG };
+
+/* Once at the start of a process. `who`: "master", "front0"; kept as given. */
+void rs_log_init(const char *who, bool json, int level);
+
+/* Pairs of `const char *`, ended by NULL. A NULL value is left out with its key. */
+void rs_log(enum rs_log_level level, const char *event, ...) RS_SENTINEL;
+
+/* A number as a value; lent until eight more calls on the same thread. */
+const char *rs_log_num(uint64_t v);
+
+#endif
