@@ -17,6 +17,7 @@ const char *rs_role_name(enum rs_role r)
 
 bool rs_msg_may(enum rs_role from, enum rs_role to, enum rs_msg_type type)
 {
+	/* RS_ROLE_N: a role towards the master, which knows it before it knows itself */
 	if (from == RS_ROLE_MASTER)
 		return type >= RS_MSG_START && type <= RS_MSG_STOP;
 	if (to == RS_ROLE_MASTER)

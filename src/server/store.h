@@ -49,6 +49,9 @@ typedef void (*rs_store_read_cb)(
 typedef void (*rs_store_commit_cb)(
 	void *arg, enum rs_store_err err, uint32_t left, const char *why);
 
+typedef void (*rs_store_each_cb)(
+	void *arg, uint32_t mailbox, enum rs_store_err err, const char *why);
+
 struct rs_store_ops {
 	const char *name;
 
@@ -58,15 +61,16 @@ struct rs_store_ops {
 	/* No drop and no delivery may be open. Frees the store before the callback. */
 	void (*stop)(struct rs_store *s, rs_store_cb cb, void *arg);
 
-	/* Delivery. `mailbox` is the store's name for it (Maildir: a path), made by the auth role.
-	 * Octets are in wire form (CRLF); the store keeps what form it likes. */
-	void (*deliv_open)(struct rs_store *s, const char *mailbox, const char *user,
-		struct rs_store_deliv **out); /* never fails: errors come with write or commit */
+	/* Delivery of one message to `n` mailboxes. A mailbox is the store's name for it (Maildir: a path),
+	 * made by the auth role; the texts are copied. Octets are in wire form (CRLF); the store keeps what
+	 * form it likes, and one copy for all where it can. deliv_open never fails: errors come with commit. */
+	void (*deliv_open)(struct rs_store *s, const char *const *mailboxes, uint32_t n,
+		struct rs_store_deliv **out);
 	void (*deliv_write)(
 		struct rs_store_deliv *d, struct rs_slice octets, rs_store_cb cb, void *arg);
-	void (*deliv_commit)(
-		struct rs_store_deliv *d, rs_store_cb cb, void *arg); /* then destroyed */
-	void (*deliv_abort)(struct rs_store_deliv *d);                /* destroyed      */
+	/* `each` comes once a mailbox, in order; then `d` is destroyed. */
+	void (*deliv_commit)(struct rs_store_deliv *d, rs_store_each_cb each, void *arg);
+	void (*deliv_abort)(struct rs_store_deliv *d); /* destroyed; no callback comes any more */
 
 	/* POP3. */
 	void (*open)(struct rs_store *s, const char *mailbox, rs_store_open_cb cb, void *arg);

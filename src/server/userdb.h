@@ -22,11 +22,13 @@ struct rs_user {
 
 struct rs_userdb;
 
-/* spec: "passwd-file:/path". Read whole; read again when the file has changed (size, mtime, inode).
+/* spec: "passwd-file:/path". Read whole.
  * -RS_ECONFIG names file and line. */
 int rs_userdb_open(const char *spec, struct rs_userdb **out, struct rs_err *err) RS_MUST_USE;
 void rs_userdb_destroy(struct rs_userdb **db);
-/* Borrowed until the next call on `db`; NULL: no such user. */
+/* Read the file again if it has changed. On failure the old table stays in use. */
+int rs_userdb_refresh(struct rs_userdb *db, struct rs_err *err) RS_MUST_USE;
+/* Borrowed until the next refresh; NULL: no such user. */
 const struct rs_user *rs_userdb_find(struct rs_userdb *db, const char *name);
 void rs_userdb_each(
 	struct rs_userdb *db, void (*fn)(void *arg, const struct rs_user *u), void *arg);

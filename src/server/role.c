@@ -1,0 +1,316 @@
+/* role.c - see role.h */
+#include "server/role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "server/log.h"
+
+#define CONF_TEXT_MAX (1024 * 1024)
+
+/* --- rights -------------------------------------------------------------------------------- */
+
+static bool parse_ids(const char *text, uid_t *uid, gid_t *gid)
+{
+	struct rs_slice s = rs_slice_str(text);
+	size_t colon = rs_slice_find(s, ':');
+	uint32_t u;
+	uint32_t g;
+
+	if (rs_num_u32(rs_slice_sub(s, 0, colon), UINT32_MAX - 1, &u) < 0 ||
+		rs_num_u32(rs_slice_sub(s, colon + 1, s.n), UINT32_MAX - 1, &g) < 0)
+		return false;
+	*uid = u;
+	*gid = g;
+	return true;
+}
+
+int rs_role_user(const char *text, uid_t *uid, gid_t *gid, struct rs_err *err)
+{
+	g_autofree char *name = g_strndup(text, strcspn(text, ":"));
+	const char *group = strchr(text, ':');
+	const struct passwd *pw;
+	const struct group *gr;
+
+	if (parse_ids(text, uid, gid))
+		return 0;
+	pw = getpwnam(name);
+	if (!pw)
+		return rs_err_set(err, RS_ECONFIG,
+			"there is no user '%s' here; make it with: useradd --system "
+			"--no-create-home %s",
+			name, name);
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	gr = group ? getgrnam(group + 1) : NULL;
+	if (group && !gr)
+		return rs_err_set(err, RS_ECONFIG, "there is no group '%s' here", group + 1);
+	if (gr)
+		*gid = gr->gr_gid;
+	return 0;
+}
+
+static const char *user_of(const struct rs_proc *r)
+{
+	const struct rs_conf *c = r->conf;
+
+	if (r->kind == RS_ROLE_FRONT && c->front_user)
+		return c->front_user;
+	return r->kind == RS_ROLE_AUTH && c->auth_user ? c->auth_user : c->user;
+}
+
+/* The front needs no file: its root is an empty folder. */
+static int enter_empty_root(const struct rs_proc *r, struct rs_err *err)
+{
+	g_autofree char *empty = g_build_filename(r->conf->run_dir, "empty", NULL);
+
+	if (r->kind != RS_ROLE_FRONT)
+		return 0;
+	if (chroot(empty) < 0 || chdir("/") < 0)
+		return rs_err_set(err, RS_ECONFIG, "cannot make %s the root folder: %s", empty,
+			g_strerror(errno));
+	return 0;
+}
+
+/* Give up root and the means to get it back. As an ordinary user only the latter. */
+static int drop_rights(const struct rs_proc *r, struct rs_err *err)
+{
+	uid_t uid;
+	gid_t gid;
+	int rc;
+
+	(void)umask(077);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return rs_err_set(err, RS_EIO, "no_new_privs: %s", g_strerror(errno));
+	if (geteuid() != 0)
+		return 0;
+	rc = rs_role_user(user_of(r), &uid, &gid, err);
+	if (rc == 0)
+		rc = enter_empty_root(r, err);
+	if (rc < 0)
+		return rc;
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return rs_err_set(
+			err, RS_EIO, "cannot become uid %u: %s", (unsigned)uid, g_strerror(errno));
+	if (uid != 0 && setuid(0) == 0)
+		return rs_err_set(err, RS_EIO, "root could be had back");
+	return 0;
+}
+
+/* --- START --------------------------------------------------------------------------------- */
+
+static int read_conf(struct rs_proc *r, int fd, struct rs_err *err)
+{
+	g_autofree char *text = g_malloc(CONF_TEXT_MAX);
+	ssize_t n = pread(fd, text, CONF_TEXT_MAX, 0);
+
+	close(fd);
+	if (n < 0)
+		return rs_err_set(
+			err, RS_EIO, "cannot read the configuration: %s", g_strerror(errno));
+	return rs_conf_parse("restanted.conf", rs_slice(text, (size_t)n), &r->conf, err);
+}
+
+static const struct rs_role_ops *ops_of(enum rs_role kind)
+{
+	switch (kind) {
+	case RS_ROLE_FRONT:
+		return &rs_front_ops;
+	case RS_ROLE_AUTH:
+		return &rs_auth_ops;
+	case RS_ROLE_STORE:
+		return &rs_store_ops_role;
+	case RS_ROLE_MASTER:
+	case RS_ROLE_N:
+		break;
+	}
+	return NULL;
+}
+
+static bool start(struct rs_proc *r, struct rs_msg_in *m)
+{
+	struct rs_err err = {.kind = RS_OK};
+	int conf_fd;
+	bool has_tls;
+	int rc;
+
+	r->kind = (enum rs_role)rs_msg_u8(m);
+	r->index = rs_msg_u32(m);
+	r->fronts_n = rs_msg_u32(m);
+	r->stores_n = rs_msg_u32(m);
+	has_tls = rs_msg_u8(m) != 0;
+	conf_fd = rs_msg_fd(m);
+	r->certificate_fd = has_tls ? rs_msg_fd(m) : -1;
+	r->key_fd = has_tls ? rs_msg_fd(m) : -1;
+	r->ops = ops_of(r->kind);
+	if (!rs_msg_end(m) || !r->ops || r->conf)
+		return false;
+	g_snprintf(r->who, sizeof(r->who), "%s%u", rs_role_name(r->kind), r->index);
+	rc = read_conf(r, conf_fd, &err);
+	if (rc == 0) {
+		rs_log_init(r->who, r->conf->log_json, r->conf->log_level);
+		rc = drop_rights(r, &err);
+	}
+	if (rc < 0) {
+		rs_log(RS_LOG_ERROR, "start-failed", "why", err.text, NULL);
+		rs_role_leave(r, 78);
+		return true;
+	}
+	if (!r->ops->start(r)) {
+		rs_role_leave(r, 78);
+		return true;
+	}
+	rs_link_begin(r->control, RS_MSG_READY);
+	rs_link_end(r->control);
+	return true;
+}
+
+/* --- links --------------------------------------------------------------------------------- */
+
+static struct rs_link **slot(struct rs_proc *r, enum rs_role peer, uint32_t index)
+{
+	if (peer == RS_ROLE_AUTH)
+		return &r->auth;
+	if (index >= RS_ROLE_PEERS_MAX)
+		return NULL;
+	if (peer == RS_ROLE_FRONT)
+		return &r->fronts[index];
+	return peer == RS_ROLE_STORE ? &r->stores[index] : NULL;
+}
+
+/* Which peer is at the other end of `l`? */
+static bool peer_of(struct rs_proc *r, const struct rs_link *l, enum rs_role *peer, uint32_t *index)
+{
+	for (uint32_t i = 0; i < RS_ROLE_PEERS_MAX; i++) {
+		*index = i;
+		*peer = RS_ROLE_FRONT;
+		if (r->fronts[i] == l)
+			return true;
+		*peer = RS_ROLE_STORE;
+		if (r->stores[i] == l)
+			return true;
+	}
+	*index = 0;
+	*peer = RS_ROLE_AUTH;
+	return r->auth == l;
+}
+
+static bool on_peer_message(void *arg, struct rs_link *l, struct rs_msg_in *m)
+{
+	struct rs_proc *r = arg;
+	enum rs_role peer;
+	uint32_t index;
+
+	return peer_of(r, l, &peer, &index) && r->ops->message(r, peer, index, m);
+}
+
+static void on_peer_closed(void *arg, struct rs_link *l, const char *why)
+{
+	struct rs_proc *r = arg;
+	enum rs_role peer;
+	uint32_t index;
+
+	if (!peer_of(r, l, &peer, &index))
+		return;
+	*slot(r, peer, index) = NULL;
+	if (r->stopping)
+		return;
+	rs_log(RS_LOG_WARNING, "link-lost", "peer", rs_role_name(peer), "index", rs_log_num(index),
+		"why", why, NULL);
+	r->ops->peer_gone(r, peer, index);
+}
+
+static const struct rs_link_ops peer_ops = {.message = on_peer_message, .closed = on_peer_closed};
+
+static bool link_new(struct rs_proc *r, struct rs_msg_in *m)
+{
+	enum rs_role peer = (enum rs_role)rs_msg_u8(m);
+	uint32_t index = rs_msg_u32(m);
+	int fd = rs_msg_fd(m);
+	struct rs_link **at = slot(r, peer, index);
+
+	if (!rs_msg_end(m) || !at || !r->ops)
+		return false;
+	if (*at) {
+		rs_link_destroy(at);
+		r->ops->peer_gone(r, peer, index);
+	}
+	return rs_link_create(&r->loop, fd, r->kind, peer, &peer_ops, r, at) == 0;
+}
+
+static bool on_control(void *arg, struct rs_link *l, struct rs_msg_in *m)
+{
+	struct rs_proc *r = arg;
+	enum rs_service service;
+	int fd;
+
+	if (m->type == RS_MSG_START)
+		return start(r, m);
+	if (m->type == RS_MSG_LINK)
+		return link_new(r, m);
+	if (m->type == RS_MSG_STOP) {
+		if (!r->stopping && r->ops) {
+			r->stopping = true;
+			r->ops->stop(r);
+		}
+		return true;
+	}
+	if (m->type != RS_MSG_LISTENER || !r->ops || !r->ops->listener)
+		return false;
+	service = (enum rs_service)rs_msg_u8(m);
+	fd = rs_msg_fd(m);
+	if (!rs_msg_end(m) || service >= RS_SERVICE_N)
+		return false;
+	r->ops->listener(r, service, fd);
+	return true;
+}
+
+static void on_control_closed(void *arg, struct rs_link *l, const char *why)
+{
+	struct rs_proc *r = arg;
+
+	/* without the master nobody would start us again or tell us to stop */
+	r->control = NULL;
+	rs_log(RS_LOG_WARNING, "master-gone", "why", why, NULL);
+	rs_role_leave(r, 0);
+}
+
+static const struct rs_link_ops control_ops = {.message = on_control, .closed = on_control_closed};
+
+void rs_role_leave(struct rs_proc *r, int status)
+{
+	r->exit_status = status;
+	r->stopping = true;
+	uv_stop(&r->loop);
+}
+
+int rs_role_main(const char *name)
+{
+	static struct rs_proc role; /* one a process; large */
+
+	rs_log_init(name, false, RS_LOG_INFO);
+	role.certificate_fd = role.key_fd = -1;
+	if (uv_loop_init(&role.loop) < 0 || fcntl(RS_ROLE_CONTROL_FD, F_GETFD) < 0 ||
+		rs_link_create(&role.loop, RS_ROLE_CONTROL_FD, RS_ROLE_N, RS_ROLE_MASTER,
+			&control_ops, &role, &role.control) < 0) {
+		rs_log(RS_LOG_ERROR, "not-by-hand", "why", "roles are started by 'restanted serve'",
+			NULL);
+		return 64;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)uv_run(&role.loop, UV_RUN_DEFAULT);
+	if (role.control)
+		rs_link_flush(role.control);
+	/* what the role's own memory holds goes with the process */
+	return role.exit_status;
+}
