@@ -58,8 +58,8 @@ struct rs_store_ops {
 	/* May block; only at start-up. `conf` lent until stop. */
 	int (*start)(uv_loop_t *loop, const struct rs_conf *conf, struct rs_store **out,
 		struct rs_err *err);
-	/* No drop and no delivery may be open. Frees the store before the callback. */
-	void (*stop)(struct rs_store *s, rs_store_cb cb, void *arg);
+	/* No drop and no delivery may be open; what was closed has been waited for by running the loop. */
+	void (*stop)(struct rs_store *s);
 
 	/* Delivery of one message to `n` mailboxes. A mailbox is the store's name for it (Maildir: a path),
 	 * made by the auth role; the texts are copied. Octets are in wire form (CRLF); the store keeps what

@@ -1,0 +1,524 @@
+/* store.c - the store role: sessions of the fronts on one side, a store (store.h) on the other.
+ * It believes only auth about who may open what, and knows a session by (front, number).
+ *
+ * A session:
+ *   OPEN --> OPENING --> OPENED --CLOSE, front lost--> gone (unlocked, nothing deleted)
+ *   RCPT_OPEN … --> RECEIVING --DATA_END--> answered by DELIVERED --> gone
+ * Facts: `drop` is set exactly in OPENED; a CLOSE that comes while OPENING is kept in mind and done
+ *        when the store answers; messages for sessions that are not there are left alone: they
+ *        crossed with the end of the session. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "server/log.h"
+#include "server/role.h"
+#include "server/store.h"
+
+#define INLINE_MAX    16384u /* a larger message goes as a descriptor                        */
+#define READ_ROWS_MAX 256u   /* rows of one READ                                             */
+#define RCPTS_MAX     10000u
+#define STOP_POLL_MS  20
+
+struct stores {
+	struct rs_store *store;
+	GHashTable *sessions; /* struct sess, keyed by itself */
+	uv_timer_t wait;      /* for the last works when stopping */
+};
+
+struct sess {
+	uint32_t front; /* key … */
+	uint64_t id;
+	struct rs_proc *proc;
+	char *user;
+	struct rs_store_drop *drop;
+	bool opening;
+	bool gone; /* CLOSE or the front's end came while OPENING */
+	/* delivery */
+	GPtrArray *mailboxes; /* char * */
+	GArray *rcpts;        /* uint32_t: the front's number of each mailbox */
+	struct rs_store_deliv *deliv;
+	bool ending; /* DATA_END came */
+};
+
+const char *rs_store_err_name(enum rs_store_err e)
+{
+	static const char *const names[RS_STORE_ERR_N] = {
+		[RS_STORE_OK] = "ok",
+		[RS_STORE_NOBOX] = "no-mailbox",
+		[RS_STORE_INUSE] = "in-use",
+		[RS_STORE_FULL] = "full",
+		[RS_STORE_TEMP] = "temporary",
+		[RS_STORE_PERM] = "permanent",
+		[RS_STORE_LOST] = "lock-lost",
+		[RS_STORE_UNKNOWN] = "unknown",
+		[RS_STORE_CORRUPT] = "corrupt",
+		[RS_STORE_GONE] = "gone",
+	};
+
+	return e < RS_STORE_ERR_N ? names[e] : "?";
+}
+
+/* --- sessions ------------------------------------------------------------------------------ */
+
+static guint sess_hash(gconstpointer p)
+{
+	const struct sess *s = p;
+
+	return (guint)(s->id ^ s->id >> 32) ^ s->front;
+}
+
+static gboolean sess_equal(gconstpointer a, gconstpointer b)
+{
+	const struct sess *x = a;
+	const struct sess *y = b;
+
+	return x->id == y->id && x->front == y->front;
+}
+
+static void sess_free(gpointer p)
+{
+	struct sess *s = p;
+	struct stores *st = s->proc->arg;
+
+	if (s->drop)
+		st->store->ops->close(s->drop);
+	if (s->deliv && !s->ending)
+		st->store->ops->deliv_abort(s->deliv);
+	if (s->mailboxes)
+		g_ptr_array_unref(s->mailboxes);
+	if (s->rcpts)
+		g_array_unref(s->rcpts);
+	g_free(s->user);
+	g_free(s);
+}
+
+static struct sess *find(struct rs_proc *r, uint32_t front, uint64_t id)
+{
+	struct sess key = {.front = front, .id = id};
+
+	return g_hash_table_lookup(((struct stores *)r->arg)->sessions, &key);
+}
+
+static struct sess *sess_new(struct rs_proc *r, uint32_t front, uint64_t id)
+{
+	struct sess *s = g_new0(struct sess, 1);
+
+	s->front = front;
+	s->id = id;
+	s->proc = r;
+	g_hash_table_add(((struct stores *)r->arg)->sessions, s);
+	return s;
+}
+
+/* Away with it; one that the store has not answered yet goes when it does. */
+static void sess_end(struct sess *s)
+{
+	struct stores *st = s->proc->arg;
+
+	s->gone = true;
+	if (!s->opening && !s->ending)
+		g_hash_table_remove(st->sessions, s);
+}
+
+/* The link to its front; NULL when that died. */
+static struct rs_link *front_of(const struct sess *s)
+{
+	return s->gone ? NULL : s->proc->fronts[s->front];
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+/* The table as a memory file that nobody can change any more; -1. */
+static int image_fd(struct rs_slice image)
+{
+	int fd = memfd_create("maildrop", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	for (size_t at = 0; fd >= 0 && at < image.n;) {
+		ssize_t n = write(fd, image.p + at, image.n - at);
+
+		if (n <= 0) {
+			close(fd);
+			return -1;
+		}
+		at += (size_t)n;
+	}
+	if (fd >= 0 && fcntl(fd, F_ADD_SEALS,
+			       F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *drop, const char *why)
+{
+	struct sess *s = arg;
+	struct stores *st = s->proc->arg;
+	struct rs_slice image = {.n = 0};
+	struct rs_link *l;
+	int fd = -1;
+
+	s->opening = false;
+	s->drop = drop;
+	l = front_of(s);
+	if (!l) {
+		sess_end(s);
+		return;
+	}
+	if (err == RS_STORE_OK) {
+		image = st->store->ops->image(drop);
+		fd = image_fd(image);
+		err = fd < 0 ? RS_STORE_TEMP : RS_STORE_OK;
+	}
+	if (err != RS_STORE_OK)
+		rs_log(err == RS_STORE_INUSE ? RS_LOG_INFO : RS_LOG_ERROR, "open-failed", "user",
+			s->user, "error", rs_store_err_name(err), "why", why, NULL);
+	rs_link_begin(l, RS_MSG_OPENED);
+	rs_link_u64(l, s->id);
+	rs_link_u8(l, (uint8_t)err);
+	rs_link_u64(l, image.n);
+	rs_link_octets(l, rs_slice_str(s->user));
+	if (fd >= 0)
+		rs_link_fd(l, fd);
+	rs_link_end(l);
+	if (err != RS_STORE_OK)
+		sess_end(s);
+}
+
+static bool on_open(struct rs_proc *r, struct rs_msg_in *m)
+{
+	struct stores *st = r->arg;
+	uint32_t front = rs_msg_u32(m);
+	uint64_t id = rs_msg_u64(m);
+	struct rs_slice user = rs_msg_octets(m);
+	struct rs_slice mailbox = rs_msg_octets(m);
+	g_autofree char *path = g_strndup((const char *)mailbox.p, mailbox.n);
+	struct sess *s;
+
+	if (!rs_msg_end(m) || front >= RS_ROLE_PEERS_MAX || find(r, front, id))
+		return false;
+	s = sess_new(r, front, id);
+	s->user = g_strndup((const char *)user.p, user.n);
+	s->opening = true;
+	st->store->ops->open(st->store, path, on_opened, s);
+	return true;
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+struct reading {
+	struct sess *sess;
+	uint32_t row;
+};
+
+static void on_read(
+	void *arg, enum rs_store_err err, struct rs_slice octets, int fd, const char *why)
+{
+	struct reading *rd = arg;
+	struct sess *s = rd->sess;
+	struct rs_link *l = front_of(s);
+
+	if (err != RS_STORE_OK)
+		rs_log(RS_LOG_ERROR, "read-failed", "user", s->user, "message",
+			rs_log_num(rd->row + 1u), "error", rs_store_err_name(err), "why", why,
+			NULL);
+	if (l) {
+		rs_link_begin(l, RS_MSG_BODY);
+		rs_link_u64(l, s->id);
+		rs_link_u32(l, rd->row);
+		rs_link_u8(l, (uint8_t)err);
+		rs_link_u8(l, 1);
+		rs_link_u64(l, 0);
+		rs_link_octets(l, octets);
+		if (fd >= 0)
+			rs_link_fd(l, fd);
+		rs_link_end(l);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	g_free(rd);
+}
+
+static bool on_read_msg(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
+{
+	struct stores *st = r->arg;
+	uint64_t id = rs_msg_u64(m);
+	uint32_t first = rs_msg_u32(m);
+	uint32_t n = rs_msg_u32(m);
+	struct sess *s = find(r, front, id);
+	uint32_t rows_n;
+
+	if (!rs_msg_end(m) || n > READ_ROWS_MAX)
+		return false;
+	if (!s || !s->drop)
+		return true;
+	rows_n = ((const struct rs_drop_head *)(const void *)st->store->ops->image(s->drop).p)
+			 ->rows_n;
+	if (first > rows_n || n > rows_n - first)
+		return false;
+	for (uint32_t row = first; row < first + n; row++) {
+		struct reading *rd = g_new(struct reading, 1);
+
+		*rd = (struct reading){.sess = s, .row = row};
+		st->store->ops->read(s->drop, row, INLINE_MAX, on_read, rd);
+	}
+	return true;
+}
+
+/* --- QUIT ---------------------------------------------------------------------------------- */
+
+static void on_committed(void *arg, enum rs_store_err err, uint32_t left, const char *why)
+{
+	struct sess *s = arg;
+	struct rs_link *l = front_of(s);
+
+	if (err != RS_STORE_OK)
+		rs_log(RS_LOG_ERROR, "removal-failed", "user", s->user, "error",
+			rs_store_err_name(err), "why", why, NULL);
+	if (!l)
+		return;
+	rs_link_begin(l, RS_MSG_COMMITTED);
+	rs_link_u64(l, s->id);
+	rs_link_u8(l, (uint8_t)err);
+	rs_link_u32(l, left);
+	rs_link_end(l);
+}
+
+static bool on_commit(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
+{
+	struct stores *st = r->arg;
+	uint64_t id = rs_msg_u64(m);
+	struct rs_slice marks = rs_msg_octets(m);
+	struct sess *s = find(r, front, id);
+	const struct rs_drop_head *head;
+
+	if (!rs_msg_end(m))
+		return false;
+	if (!s || !s->drop)
+		return true;
+	head = (const void *)st->store->ops->image(s->drop).p;
+	if (marks.n != rs_marks_n(head->rows_n))
+		return false;
+	st->store->ops->commit(s->drop, marks.p, on_committed, s);
+	return true;
+}
+
+/* --- delivery ------------------------------------------------------------------------------ */
+
+static bool on_rcpt_open(struct rs_proc *r, struct rs_msg_in *m)
+{
+	uint32_t front = rs_msg_u32(m);
+	uint64_t id = rs_msg_u64(m);
+	uint32_t rcpt = rs_msg_u32(m);
+	struct rs_slice user = rs_msg_octets(m);
+	struct rs_slice mailbox = rs_msg_octets(m);
+	struct sess *s = find(r, front, id);
+	struct rs_link *l;
+
+	(void)user;
+	if (!rs_msg_end(m) || front >= RS_ROLE_PEERS_MAX || (s && (s->drop || s->opening)))
+		return false;
+	if (!s) {
+		s = sess_new(r, front, id);
+		s->mailboxes = g_ptr_array_new_with_free_func(g_free);
+		s->rcpts = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	}
+	if (s->mailboxes->len >= RCPTS_MAX || s->deliv)
+		return false;
+	g_ptr_array_add(s->mailboxes, g_strndup((const char *)mailbox.p, mailbox.n));
+	g_array_append_val(s->rcpts, rcpt);
+	l = front_of(s);
+	if (!l)
+		return true;
+	rs_link_begin(l, RS_MSG_RCPT_READY);
+	rs_link_u64(l, s->id);
+	rs_link_u32(l, rcpt);
+	rs_link_u8(l, RS_STORE_OK);
+	rs_link_end(l);
+	return true;
+}
+
+struct writing {
+	struct sess *sess;
+	uint32_t n;
+};
+
+static void on_written(void *arg, enum rs_store_err err, const char *why)
+{
+	struct writing *w = arg;
+	struct rs_link *l = front_of(w->sess);
+
+	/* an error stays with the delivery and is told by DELIVERED */
+	if (l) {
+		rs_link_begin(l, RS_MSG_DATA_ROOM);
+		rs_link_u64(l, w->sess->id);
+		rs_link_u32(l, w->n);
+		rs_link_end(l);
+	}
+	g_free(w);
+}
+
+static void deliv_open(struct sess *s)
+{
+	struct stores *st = s->proc->arg;
+
+	if (!s->deliv)
+		st->store->ops->deliv_open(st->store, (const char *const *)s->mailboxes->pdata,
+			s->mailboxes->len, &s->deliv);
+}
+
+static bool on_data(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
+{
+	struct stores *st = r->arg;
+	uint64_t id = rs_msg_u64(m);
+	struct rs_slice octets = rs_msg_octets(m);
+	struct sess *s = find(r, front, id);
+	struct writing *w;
+
+	if (!rs_msg_end(m) || octets.n > RS_MSG_INLINE_MAX)
+		return false;
+	if (!s || !s->mailboxes || s->ending)
+		return true;
+	deliv_open(s);
+	w = g_new(struct writing, 1);
+	*w = (struct writing){.sess = s, .n = (uint32_t)octets.n};
+	st->store->ops->deliv_write(s->deliv, octets, on_written, w);
+	return true;
+}
+
+static void on_delivered(void *arg, uint32_t mailbox, enum rs_store_err err, const char *why)
+{
+	struct sess *s = arg;
+	struct rs_link *l = front_of(s);
+	const char *path = g_ptr_array_index(s->mailboxes, mailbox);
+
+	if (err != RS_STORE_OK)
+		rs_log(RS_LOG_ERROR, "delivery-failed", "mailbox", path, "error",
+			rs_store_err_name(err), "why", why, NULL);
+	else
+		rs_log(RS_LOG_INFO, "delivered", "mailbox", path, NULL);
+	if (l) {
+		rs_link_begin(l, RS_MSG_DELIVERED);
+		rs_link_u64(l, s->id);
+		rs_link_u32(l, g_array_index(s->rcpts, uint32_t, mailbox));
+		rs_link_u8(l, (uint8_t)err);
+		rs_link_end(l);
+	}
+	if (mailbox + 1 < s->mailboxes->len)
+		return;
+	s->ending = false;
+	s->deliv = NULL; /* the store has destroyed it */
+	sess_end(s);
+}
+
+static bool on_data_end(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
+{
+	struct stores *st = r->arg;
+	uint64_t id = rs_msg_u64(m);
+	struct sess *s = find(r, front, id);
+
+	if (!rs_msg_end(m))
+		return false;
+	if (!s || !s->mailboxes || s->ending)
+		return true;
+	deliv_open(s);
+	s->ending = true;
+	st->store->ops->deliv_commit(s->deliv, on_delivered, s);
+	return true;
+}
+
+/* --- the role ------------------------------------------------------------------------------ */
+
+static bool on_end(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
+{
+	uint64_t id = rs_msg_u64(m);
+	struct sess *s = find(r, front, id);
+
+	if (s)
+		sess_end(s);
+	return rs_msg_end(m);
+}
+
+static bool store_message(struct rs_proc *r, enum rs_role peer, uint32_t index, struct rs_msg_in *m)
+{
+	if (peer == RS_ROLE_AUTH)
+		return m->type == RS_MSG_OPEN ? on_open(r, m) : on_rcpt_open(r, m);
+	switch ((int)m->type) {
+	case RS_MSG_READ:
+		return on_read_msg(r, index, m);
+	case RS_MSG_COMMIT:
+		return on_commit(r, index, m);
+	case RS_MSG_DATA:
+		return on_data(r, index, m);
+	case RS_MSG_DATA_END:
+		return on_data_end(r, index, m);
+	case RS_MSG_CLOSE:
+	case RS_MSG_DATA_DROP:
+		return on_end(r, index, m);
+	default:
+		return false;
+	}
+}
+
+static void end_sessions_of(struct rs_proc *r, uint32_t front, bool all)
+{
+	struct stores *st = r->arg;
+	g_autoptr(GList) keys = g_hash_table_get_keys(st->sessions);
+
+	for (GList *l = keys; l; l = l->next) {
+		struct sess *s = l->data;
+
+		if (all || s->front == front)
+			sess_end(s);
+	}
+}
+
+static void store_peer_gone(struct rs_proc *r, enum rs_role peer, uint32_t index)
+{
+	if (peer == RS_ROLE_FRONT)
+		end_sessions_of(r, index, false);
+}
+
+static bool store_start(struct rs_proc *r)
+{
+	const struct rs_store_ops *ops =
+		r->conf->store_type == RS_STORE_MEMORY ? &rs_store_memory : &rs_store_maildir;
+	struct stores *st = g_new0(struct stores, 1);
+	struct rs_err err;
+
+	st->sessions = g_hash_table_new_full(sess_hash, sess_equal, sess_free, NULL);
+	uv_timer_init(&r->loop, &st->wait);
+	r->arg = st;
+	if (ops->start(&r->loop, r->conf, &st->store, &err) == 0)
+		return true;
+	rs_log(RS_LOG_ERROR, "store-not-started", "why", err.text, NULL);
+	return false;
+}
+
+/* Fronts are told to stop as well and close their sessions; what is decided or on its way to the
+ * disk is finished first, because the workers' jobs run to their end before the process leaves. */
+static void on_wait(uv_timer_t *t)
+{
+	struct rs_proc *r = t->data;
+	const struct stores *st = r->arg;
+
+	if (g_hash_table_size(st->sessions) == 0)
+		rs_role_leave(r, 0);
+}
+
+static void store_stop(struct rs_proc *r)
+{
+	struct stores *st = r->arg;
+
+	st->wait.data = r;
+	uv_timer_start(&st->wait, on_wait, STOP_POLL_MS, STOP_POLL_MS);
+}
+
+const struct rs_role_ops rs_store_ops_role = {
+	.start = store_start,
+	.message = store_message,
+	.peer_gone = store_peer_gone,
+	.stop = store_stop,
+};

@@ -1,0 +1,528 @@
+/* store_maildir.c - mail in Maildirs, behind store.h. The folder work blocks, so it is done on
+ * worker threads; what belongs to one drop or one delivery is done in order, one job at a time.
+ *
+ * A queue (of a drop or of a delivery):
+ *   jobs wait --pump--> one job (a run of reads counts as one) on a worker --> callbacks --> pump
+ * Facts: at most one job of a queue is with a worker; nothing else touches its maildrop then; a
+ *        queue whose owner closed it runs only its last job, calls nobody back, and frees itself. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maildir/maildrop.h"
+#include "server/log.h"
+#include "server/store.h"
+
+struct maildir_store {
+	struct rs_store base;
+	uv_loop_t *loop;
+};
+
+/* --- queues -------------------------------------------------------------------------------- */
+
+struct job;
+typedef void (*job_fn)(struct job *j);
+
+struct job {
+	job_fn work; /* on a worker thread */
+	job_fn done; /* on the loop, before the job is freed; not for a closed queue */
+	bool last;   /* the queue's owner is gone with this one */
+	void *owner; /* the drop or the delivery */
+	/* what goes in and what comes out, as the job wants */
+	uint32_t row;
+	size_t inline_max;
+	uint8_t *octets;
+	size_t octets_n;
+	int fd;
+	uint32_t left;
+	int rc;
+	struct rs_err err;
+	union {
+		rs_store_cb plain;
+		rs_store_open_cb open;
+		rs_store_read_cb read;
+		rs_store_commit_cb commit;
+		rs_store_each_cb each;
+	} cb;
+	void *arg;
+};
+
+struct queue {
+	uv_loop_t *loop;
+	uv_work_t work;
+	GQueue waiting; /* struct job */
+	GQueue batch;   /* with the worker */
+	bool busy;
+	bool closed;
+	void (*free_owner)(void *owner);
+	void *owner;
+};
+
+static void pump(struct queue *q);
+
+static void job_free(struct job *j)
+{
+	if (j->fd >= 0)
+		close(j->fd);
+	g_free(j->octets);
+	g_free(j);
+}
+
+static void queue_work(uv_work_t *w)
+{
+	struct queue *q = w->data;
+
+	for (GList *l = q->batch.head; l; l = l->next)
+		((struct job *)l->data)->work(l->data);
+}
+
+static void queue_done(uv_work_t *w, int status)
+{
+	struct queue *q = w->data;
+	struct job *j;
+	bool last = false;
+
+	while ((j = g_queue_pop_head(&q->batch))) {
+		if (!q->closed && j->done)
+			j->done(j); /* may close the queue, or say that this was the last */
+		last |= j->last;
+		job_free(j);
+	}
+	q->busy = false;
+	if (last)
+		q->free_owner(q->owner);
+	else
+		pump(q);
+}
+
+static void pump(struct queue *q)
+{
+	struct job *j;
+
+	if (q->busy || g_queue_is_empty(&q->waiting))
+		return;
+	do { /* reads that follow one another cost one trip to a worker */
+		j = g_queue_pop_head(&q->waiting);
+		g_queue_push_tail(&q->batch, j);
+	} while (j->inline_max && !g_queue_is_empty(&q->waiting) &&
+		 ((struct job *)g_queue_peek_head(&q->waiting))->inline_max);
+	q->busy = true;
+	q->work.data = q;
+	if (uv_queue_work(q->loop, &q->work, queue_work, queue_done) < 0)
+		g_error("no worker thread: out of memory"); /* the role ends and is started again */
+}
+
+static struct job *job_new(void *owner, job_fn work, job_fn done, void *arg)
+{
+	struct job *j = g_new0(struct job, 1);
+
+	j->owner = owner;
+	j->work = work;
+	j->done = done;
+	j->arg = arg;
+	j->fd = -1;
+	return j;
+}
+
+static void push(struct queue *q, struct job *j)
+{
+	g_queue_push_tail(&q->waiting, j);
+	pump(q);
+}
+
+/* The owner is done with it: forget what waits, run `last`, free. */
+static void close_queue(struct queue *q, struct job *last)
+{
+	struct job *j;
+
+	while ((j = g_queue_pop_head(&q->waiting)))
+		job_free(j);
+	q->closed = true;
+	last->last = true;
+	push(q, last);
+}
+
+static enum rs_store_err store_err(int rc)
+{
+	switch (-rc) {
+	case RS_OK:
+		return RS_STORE_OK;
+	case RS_ELOCKED:
+		return RS_STORE_INUSE;
+	case RS_ENOSPC:
+		return RS_STORE_FULL;
+	case RS_EROFS:
+	case RS_EINVAL:
+		return RS_STORE_PERM;
+	case RS_ECORRUPT:
+		return RS_STORE_CORRUPT;
+	case RS_ENOENT:
+		return RS_STORE_GONE;
+	default:
+		return RS_STORE_TEMP;
+	}
+}
+
+static const char *why(const struct job *j)
+{
+	return j->rc < 0 ? j->err.text : NULL;
+}
+
+/* --- maildrops ----------------------------------------------------------------------------- */
+
+struct rs_store_drop {
+	struct queue q;
+	char *mailbox;
+	struct rs_maildrop *drop;
+};
+
+static void drop_free(void *p)
+{
+	struct rs_store_drop *d = p;
+
+	g_free(d->mailbox);
+	g_free(d);
+}
+
+static void open_work(struct job *j)
+{
+	struct rs_store_drop *d = j->owner;
+
+	j->rc = rs_maildrop_open(rs_fs_posix(), d->mailbox, &d->drop, &j->err);
+}
+
+static void open_done(struct job *j)
+{
+	struct rs_store_drop *d = j->owner;
+
+	if (j->rc < 0) { /* the caller gets no drop: it frees itself behind this job */
+		j->last = true;
+		d->q.closed = true;
+	}
+	j->cb.open(j->arg, store_err(j->rc), j->rc < 0 ? NULL : d, why(j));
+}
+
+static void maildir_open(struct rs_store *s, const char *mailbox, rs_store_open_cb cb, void *arg)
+{
+	struct rs_store_drop *d = g_new0(struct rs_store_drop, 1);
+	struct job *j = job_new(d, open_work, open_done, arg);
+
+	d->q.loop = ((struct maildir_store *)s)->loop;
+	d->q.owner = d;
+	d->q.free_owner = drop_free;
+	d->mailbox = g_strdup(mailbox);
+	j->cb.open = cb;
+	push(&d->q, j);
+}
+
+static struct rs_slice maildir_image(const struct rs_store_drop *d)
+{
+	return rs_maildrop_image(d->drop);
+}
+
+/* A small message into memory; a large one stays a descriptor. */
+static int read_small(struct job *j)
+{
+	struct stat st;
+	size_t got = 0;
+
+	if (fstat(j->fd, &st) < 0)
+		return rs_err_set(&j->err, RS_EIO, "fstat: %s", g_strerror(errno));
+	if ((uint64_t)st.st_size > j->inline_max)
+		return 0;
+	j->octets_n = (size_t)st.st_size;
+	j->octets = g_malloc(j->octets_n + 1);
+	while (got < j->octets_n) {
+		ssize_t n = pread(j->fd, j->octets + got, j->octets_n - got, (off_t)got);
+
+		if (n <= 0)
+			return rs_err_set(&j->err, RS_EIO, "a message could not be read: %s",
+				n ? g_strerror(errno) : "it became shorter");
+		got += (size_t)n;
+	}
+	close(j->fd);
+	j->fd = -1;
+	return 0;
+}
+
+static void read_work(struct job *j)
+{
+	struct rs_store_drop *d = j->owner;
+
+	j->fd = rs_maildrop_read_open(d->drop, j->row, &j->err);
+	j->rc = j->fd < 0 ? j->fd : read_small(j);
+}
+
+static void read_done(struct job *j)
+{
+	int fd = j->rc < 0 ? -1 : j->fd;
+
+	if (fd >= 0)
+		j->fd = -1; /* the callee's now */
+	j->cb.read(j->arg, store_err(j->rc), rs_slice(j->octets, j->rc < 0 ? 0 : j->octets_n), fd,
+		why(j));
+}
+
+static void maildir_read(
+	struct rs_store_drop *d, uint32_t row, size_t inline_max, rs_store_read_cb cb, void *arg)
+{
+	struct job *j = job_new(d, read_work, read_done, arg);
+
+	j->row = row;
+	j->inline_max = inline_max ? inline_max : 1;
+	j->cb.read = cb;
+	push(&d->q, j);
+}
+
+static void decide_work(struct job *j)
+{
+	struct rs_store_drop *d = j->owner;
+
+	j->rc = rs_maildrop_decide(d->drop, j->octets, &j->err);
+}
+
+static void decide_done(struct job *j)
+{
+	j->cb.commit(j->arg, store_err(j->rc), 0, why(j));
+}
+
+/* The removals themselves, behind the answer. What fails stays in the intent record. */
+static void finish_work(struct job *j)
+{
+	struct rs_store_drop *d = j->owner;
+
+	j->rc = rs_maildrop_finish(d->drop, &j->left, &j->err);
+	if (j->rc < 0 || j->left)
+		rs_log(RS_LOG_WARNING, "removal-unfinished", "mailbox", d->mailbox, "left",
+			rs_log_num(j->left), "why", j->rc < 0 ? j->err.text : NULL, NULL);
+}
+
+static void maildir_commit(
+	struct rs_store_drop *d, const uint8_t *marks, rs_store_commit_cb cb, void *arg)
+{
+	struct job *j = job_new(d, decide_work, decide_done, arg);
+
+	j->octets_n = rs_marks_n(rs_drop_n(rs_maildrop_table(d->drop)));
+	j->octets = g_memdup2(marks, j->octets_n);
+	j->cb.commit = cb;
+	push(&d->q, j);
+}
+
+static void close_work(struct job *j)
+{
+	struct rs_store_drop *d = j->owner;
+
+	finish_work(j);
+	rs_maildrop_destroy(&d->drop);
+}
+
+static void maildir_close(struct rs_store_drop *d)
+{
+	close_queue(&d->q, job_new(d, close_work, NULL, NULL));
+}
+
+/* --- delivery ------------------------------------------------------------------------------ */
+
+struct rs_store_deliv {
+	struct queue q;
+	char **mailboxes;
+	uint32_t n;
+	struct rs_maildir *folder; /* of the first mailbox */
+	struct rs_deliv *body;     /* in its tmp/ */
+	int rc;                    /* sticky */
+	struct rs_err err;
+	int *results; /* one a mailbox, from commit */
+};
+
+static void deliv_free(void *p)
+{
+	struct rs_store_deliv *d = p;
+
+	g_strfreev(d->mailboxes);
+	g_free(d->results);
+	g_free(d);
+}
+
+static void deliv_begin(struct rs_store_deliv *d)
+{
+	d->rc = rs_maildir_open(
+		rs_fs_posix(), d->mailboxes[0], RS_MAILDIR_CREATE, &d->folder, &d->err);
+	if (d->rc == 0)
+		d->rc = rs_deliv_begin(d->folder, NULL, &d->body, &d->err);
+}
+
+static void write_work(struct job *j)
+{
+	struct rs_store_deliv *d = j->owner;
+
+	if (!d->folder && d->rc == 0)
+		deliv_begin(d);
+	if (d->rc == 0)
+		d->rc = rs_deliv_write(d->body, j->octets, j->octets_n, &d->err);
+	j->rc = d->rc;
+	j->err = d->err;
+}
+
+static void write_done(struct job *j)
+{
+	j->cb.plain(j->arg, store_err(j->rc), why(j));
+}
+
+static void maildir_deliv_write(
+	struct rs_store_deliv *d, struct rs_slice octets, rs_store_cb cb, void *arg)
+{
+	struct job *j = job_new(d, write_work, write_done, arg);
+
+	j->octets = g_memdup2(octets.p, octets.n);
+	j->octets_n = octets.n;
+	j->cb.plain = cb;
+	push(&d->q, j);
+}
+
+/* Copy the published body into a folder on another file system. */
+static int deliver_copy(struct rs_store_deliv *d, struct rs_maildir *to, struct rs_err *err)
+{
+	struct rs_maildir_entry e = {.file = rs_deliv_name(d->body), .in_new = true};
+	g_autofree uint8_t *buf = g_malloc(65536);
+	struct rs_deliv *copy = NULL;
+	int fd = rs_maildir_read_open(d->folder, &e, err);
+	int rc = fd < 0 ? fd : rs_deliv_begin(to, NULL, &copy, err);
+	ssize_t n = 1;
+
+	while (rc == 0 && n > 0) {
+		n = read(fd, buf, 65536);
+		if (n > 0)
+			rc = rs_deliv_write(copy, buf, (size_t)n, err);
+		else if (n < 0)
+			rc = rs_err_set(err, RS_EIO, "read: %s", g_strerror(errno));
+	}
+	if (rc == 0)
+		rc = rs_deliv_finish(copy, err);
+	if (rc == 0)
+		rc = rs_deliv_sync(copy, err);
+	if (rc == 0)
+		rc = rs_deliv_publish(copy, err);
+	rs_deliv_destroy(&copy);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* One more mailbox for a body that is published in the first. */
+static int deliver_again(struct rs_store_deliv *d, const char *mailbox, struct rs_err *err)
+{
+	struct rs_maildir *to = NULL;
+	int rc = rs_maildir_open(rs_fs_posix(), mailbox, RS_MAILDIR_CREATE, &to, err);
+
+	if (rc == 0)
+		rc = rs_deliv_link(d->body, to, err);
+	if (rc == -RS_EINVAL)
+		rc = deliver_copy(d, to, err);
+	if (rc == 0)
+		rc = rs_maildir_sync(to, err);
+	rs_maildir_destroy(&to);
+	return rc;
+}
+
+static void commit_work(struct job *j)
+{
+	struct rs_store_deliv *d = j->owner;
+
+	if (!d->folder && d->rc == 0)
+		deliv_begin(d); /* a message of no octets */
+	if (d->rc == 0)
+		d->rc = rs_deliv_finish(d->body, &d->err);
+	if (d->rc == 0)
+		d->rc = rs_deliv_sync(d->body, &d->err);
+	if (d->rc == 0)
+		d->rc = rs_deliv_publish(d->body, &d->err);
+	if (d->rc == 0)
+		d->rc = rs_maildir_sync(d->folder, &d->err);
+	d->results[0] = d->rc;
+	for (uint32_t i = 1; i < d->n; i++)
+		d->results[i] = d->rc < 0 ? d->rc : deliver_again(d, d->mailboxes[i], &d->err);
+	rs_deliv_destroy(&d->body);
+	rs_maildir_destroy(&d->folder);
+}
+
+static void commit_done(struct job *j)
+{
+	struct rs_store_deliv *d = j->owner;
+
+	j->last = true; /* the delivery ends with this job */
+	for (uint32_t i = 0; i < d->n && !d->q.closed; i++)
+		j->cb.each(j->arg, i, store_err(d->results[i]),
+			d->results[i] < 0 ? d->err.text : NULL);
+}
+
+static void abort_work(struct job *j)
+{
+	struct rs_store_deliv *d = j->owner;
+
+	rs_deliv_destroy(&d->body);
+	rs_maildir_destroy(&d->folder);
+}
+
+static void maildir_deliv_open(
+	struct rs_store *s, const char *const *mailboxes, uint32_t n, struct rs_store_deliv **out)
+{
+	struct rs_store_deliv *d = g_new0(struct rs_store_deliv, 1);
+
+	d->q.loop = ((struct maildir_store *)s)->loop;
+	d->q.owner = d;
+	d->q.free_owner = deliv_free;
+	d->mailboxes = g_new0(char *, n + 1);
+	for (uint32_t i = 0; i < n; i++)
+		d->mailboxes[i] = g_strdup(mailboxes[i]);
+	d->n = n;
+	d->results = g_new0(int, n);
+	*out = d;
+}
+
+static void maildir_deliv_commit(struct rs_store_deliv *d, rs_store_each_cb each, void *arg)
+{
+	struct job *j = job_new(d, commit_work, commit_done, arg);
+
+	j->cb.each = each;
+	push(&d->q, j);
+}
+
+static void maildir_deliv_abort(struct rs_store_deliv *d)
+{
+	close_queue(&d->q, job_new(d, abort_work, NULL, NULL));
+}
+
+/* --- the store ----------------------------------------------------------------------------- */
+
+static int maildir_start(
+	uv_loop_t *loop, const struct rs_conf *conf, struct rs_store **out, struct rs_err *err)
+{
+	struct maildir_store *s = g_new0(struct maildir_store, 1);
+
+	s->base.ops = &rs_store_maildir;
+	s->loop = loop;
+	*out = &s->base;
+	return 0;
+}
+
+static void maildir_stop(struct rs_store *s)
+{
+	g_free(s);
+}
+
+const struct rs_store_ops rs_store_maildir = {
+	.name = "maildir",
+	.start = maildir_start,
+	.stop = maildir_stop,
+	.deliv_open = maildir_deliv_open,
+	.deliv_write = maildir_deliv_write,
+	.deliv_commit = maildir_deliv_commit,
+	.deliv_abort = maildir_deliv_abort,
+	.open = maildir_open,
+	.image = maildir_image,
+	.read = maildir_read,
+	.commit = maildir_commit,
+	.close = maildir_close,
+};
