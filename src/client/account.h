@@ -1,6 +1,7 @@
 /* account - one mail account as the configuration file holds it, and the file itself.
  * File: config.ini, INI, one `[account NAME]` group each; secrets are never in it (secret_store.h).
- * Places: $RESTANTE_HOME (config.ini, mail/, ledger.db, secrets inside), else the XDG folders. */
+ * Places: $RESTANTE_HOME (config.ini, mail/, ledger.db, secrets inside), else the XDG folders.
+ * A key of the file is called like the option of `restante account add` that sets it. */
 #ifndef RS_CLIENT_ACCOUNT_H
 #define RS_CLIENT_ACCOUNT_H
 
@@ -17,7 +18,7 @@ struct rs_account {
 	char *name;    /* unique; key of the group and of the ledger */
 	char *address; /* anna@example.org                           */
 	char *pop3_host;
-	guint16 pop3_port;
+	guint16 pop3_port; /* 0 only before rs_account_complete */
 	enum rs_security pop3_security;
 	char *pop3_user;
 	char *smtp_host; /* NULL: mail can be read but not sent */
@@ -32,10 +33,27 @@ struct rs_account {
 	guint timeout_s;        /* silence after which a server is given up          */
 };
 
-struct rs_account *rs_account_new(void); /* defaults: TLS, 995, keep, 60 s */
+#define RS_ACCOUNT_NAME_MAX      64u
+#define RS_ACCOUNT_TIMEOUT_S     60u
+#define RS_ACCOUNT_TIMEOUT_MIN_S 1u
+#define RS_ACCOUNT_TIMEOUT_MAX_S 3600u
+
+struct rs_account *rs_account_new(void); /* defaults: TLS, keep, 60 s */
 void rs_account_free(struct rs_account *a);
 
-/* Where everything lies. All paths absolute, owned. */
+/* --- values by key: "pop3", "security", "leave" ... ------------------------------------------ */
+
+/* All keys in the order of the file, ended by NULL. */
+const char *const *rs_account_keys(void);
+/* -RS_EINVAL: no such key, or the value is not acceptable; the text says what would be. */
+int rs_account_set(
+	struct rs_account *a, const char *key, const char *value, struct rs_err *err) RS_MUST_USE;
+/* As rs_account_set takes it, owned; NULL where the key has no value. */
+char *rs_account_get(const struct rs_account *a, const char *key);
+
+/* --- where everything lies ------------------------------------------------------------------- */
+
+/* All paths absolute, owned. */
 struct rs_places {
 	char *config_file;
 	char *data_dir;
@@ -46,17 +64,28 @@ struct rs_places {
 int rs_places_find(struct rs_places *out, struct rs_err *err) RS_MUST_USE;
 void rs_places_finish(struct rs_places *p);
 
-/* All accounts of the file, GPtrArray of struct rs_account, in file order; a file that is not
- * there is an empty list. -RS_ECONFIG names file, group, key and what is wrong with the value. */
+/* --- the file -------------------------------------------------------------------------------- */
+
+/* Fills what follows from the rest (ports, user = address, folder = mail/NAME) and says what is
+ * missing: -RS_ECONFIG. */
+int rs_account_complete(
+	const struct rs_places *p, struct rs_account *a, struct rs_err *err) RS_MUST_USE;
+
+/* All accounts of the file, complete, GPtrArray of struct rs_account, in file order; a file that
+ * is not there is an empty list. -RS_ECONFIG names file, line, group, key and what is wrong with
+ * the value; unknown keys are errors, because a mistyped one would silently not act. */
 int rs_accounts_load(const struct rs_places *p, GPtrArray **out, struct rs_err *err) RS_MUST_USE;
-/* Replaced atomically (tmp, fsync, rename, fsync folder), mode 0600; comments and unknown keys
- * of other accounts stay as they are. */
+/* By name, else by address when only one has it. Borrowed from the list; NULL when there is none. */
+struct rs_account *rs_accounts_find(const GPtrArray *accounts, const char *name);
+/* Adds or changes one account. Replaced atomically (tmp, fsync, rename, fsync folder), mode 0600;
+ * comments, and everything of other accounts, stay as they are. */
 int rs_account_save(
 	const struct rs_places *p, const struct rs_account *a, struct rs_err *err) RS_MUST_USE;
+/* The group and its secrets; mail and ledger stay. -RS_ENOENT. */
 int rs_account_remove(const struct rs_places *p, const char *name, struct rs_err *err) RS_MUST_USE;
 
-/* Password of the account: from password_command or the secret store; -RS_ECONFIG when there is
- * none. Destroy it with rs_secret_destroy. */
+/* Password of the account: first line of what password_command prints, or from the secret store;
+ * -RS_ECONFIG when there is none. Destroy it with rs_secret_destroy. */
 struct rs_secret;
 int rs_account_password(const struct rs_places *p, const struct rs_account *a,
 	struct rs_secret **out, struct rs_err *err) RS_MUST_USE;
