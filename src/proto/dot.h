@@ -50,6 +50,8 @@ struct rs_dot_enc {
 void rs_dot_enc_init(struct rs_dot_enc *e, int64_t top);
 size_t rs_dot_enc(struct rs_dot_enc *e, const uint8_t *in, size_t n, size_t *used, uint8_t *out,
 	size_t out_n);
+/* What `octets` would be after rs_dot_enc_end. */
+uint64_t rs_dot_enc_octets(const struct rs_dot_enc *e);
 size_t rs_dot_enc_end(struct rs_dot_enc *e, uint8_t out[5]);
 
 /* rs_wire_count - octets of a stored message as POP3 sends it: the same as rs_dot_enc counts in

@@ -93,6 +93,11 @@ size_t rs_dot_enc(
 	return o;
 }
 
+uint64_t rs_dot_enc_octets(const struct rs_dot_enc *e)
+{
+	return e->octets + (e->state == START ? 0 : 2);
+}
+
 size_t rs_dot_enc_end(struct rs_dot_enc *e, uint8_t out[5])
 {
 	size_t o = 0;

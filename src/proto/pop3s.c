@@ -482,6 +482,11 @@ bool rs_pop3s_body_end(struct rs_pop3s *s)
 	return true;
 }
 
+uint64_t rs_pop3s_body_octets(const struct rs_pop3s *s)
+{
+	return rs_dot_enc_octets(&s->enc);
+}
+
 void rs_pop3s_body_broken(struct rs_pop3s *s)
 {
 	fail(s, RS_EIO, "a message broke off while it was sent");

@@ -120,6 +120,8 @@ size_t rs_pop3s_body(struct rs_pop3s *s, const uint8_t *p, size_t n); /* octets 
                                                                     many as the room allows */
 bool rs_pop3s_body_end(struct rs_pop3s *s); /* false: no room for the end, flush and repeat  */
 bool rs_pop3s_body_enough(const struct rs_pop3s *s); /* TOP: the lines asked for are out         */
+/* Octets of the message sent so far, as the table counts them: with the CRLF that body_end adds. */
+uint64_t rs_pop3s_body_octets(const struct rs_pop3s *s);
 void rs_pop3s_body_broken(struct rs_pop3s *s); /* FAILED from now on; the "." is never sent     */
 
 /* COMMIT: `not_removed` = messages marked that are still there (0: +OK). A failure with nothing

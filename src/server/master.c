@@ -438,6 +438,12 @@ static int exit_of(int rc)
 	}
 }
 
+static void close_handle(uv_handle_t *h, void *arg)
+{
+	if (!uv_is_closing(h))
+		uv_close(h, NULL);
+}
+
 int rs_master_main(const char *conf_file)
 {
 	g_autofree struct master *m = g_new0(struct master, 1);
@@ -466,6 +472,9 @@ int rs_master_main(const char *conf_file)
 	for (unsigned i = 0; i < m->children_n; i++)
 		spawn(&m->children[i]);
 	(void)uv_run(&m->loop, UV_RUN_DEFAULT);
+	uv_walk(&m->loop, close_handle, NULL);
+	(void)uv_run(&m->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&m->loop);
 	rs_log(RS_LOG_INFO, "stopped", NULL);
 	rs_conf_destroy(&m->conf);
 	g_free(m->conf_text);

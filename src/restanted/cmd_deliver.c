@@ -1,0 +1,112 @@
+/* cmd_deliver.c - restanted deliver [-f SENDER] ADDRESS < message
+ * One message, durable before it exits 0: what an MTA calls as its delivery agent. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maildir/maildir.h"
+#include "restanted/commands.h"
+#include "server/userdb.h"
+
+static int copy_in(struct rs_deliv *d, struct rs_err *err)
+{
+	static char buf[65536];
+	ssize_t n;
+	bool first = true;
+	int rc = 0;
+
+	while (rc == 0 && (n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
+		const char *p = buf;
+		const char *end;
+
+		if (n < 0)
+			return rs_err_set(
+				err, RS_EIO, "cannot read the message: %s", g_strerror(errno));
+		/* an MTA that still puts the mbox line in front */
+		end = first && n > 5 && memcmp(p, "From ", 5) == 0 ? memchr(p, '\n', (size_t)n)
+								   : NULL;
+		first = false;
+		if (end)
+			p = end + 1;
+		rc = rs_deliv_write(d, p, (size_t)(n - (p - buf)), err);
+	}
+	return rc;
+}
+
+static int deliver(const char *mailbox, const char *head, struct rs_err *err)
+{
+	struct rs_maildir *m = NULL;
+	struct rs_deliv *d = NULL;
+	int rc = rs_maildir_open(rs_fs_posix(), mailbox, RS_MAILDIR_CREATE, &m, err);
+
+	if (rc == 0)
+		rc = rs_deliv_begin(m, NULL, &d, err);
+	if (rc == 0)
+		rc = rs_deliv_write(d, head, strlen(head), err);
+	if (rc == 0)
+		rc = copy_in(d, err);
+	if (rc == 0)
+		rc = rs_deliv_finish(d, err);
+	if (rc == 0)
+		rc = rs_deliv_sync(d, err);
+	if (rc == 0)
+		rc = rs_deliv_publish(d, err);
+	if (rc == 0)
+		rc = rs_maildir_sync(m, err);
+	rs_deliv_destroy(&d);
+	rs_maildir_destroy(&m);
+	return rc;
+}
+
+static int find_mailbox(
+	const struct rs_conf *conf, const char *address, char **mailbox, struct rs_err *err)
+{
+	struct rs_userdb *db = NULL;
+	const struct rs_user *u = NULL;
+	char name[256];
+	int rc = rs_userdb_open(conf->users, &db, err);
+
+	if (rc == 0 && rs_user_name_clean(rs_slice_str(address), name) == 0)
+		u = rs_userdb_find(db, name);
+	if (rc == 0 && !u)
+		rc = rs_err_set(err, RS_ENOENT, "there is no user %s", address);
+	if (rc == 0)
+		rc = rs_user_mailbox(u, conf->store_path, mailbox, err);
+	rs_userdb_destroy(&db);
+	return rc;
+}
+
+int cmd_deliver(int argc, char **argv)
+{
+	g_autofree char *file = NULL;
+	g_autofree char *sender = NULL;
+	g_autofree char *mailbox = NULL;
+	g_autofree char *head = NULL;
+	const GOptionEntry entries[] = {
+		{"from", 'f', 0, G_OPTION_ARG_STRING, &sender, "envelope sender", "SENDER"},
+		G_OPTION_ENTRY_NULL,
+	};
+	struct rs_conf *conf = NULL;
+	struct rs_err err;
+	int status;
+	int rc;
+
+	if (!cmd_options(&argc, &argv, "ADDRESS < message - deliver one message", entries, &file,
+		    &status))
+		return status;
+	if (argc != 2)
+		return cmd_usage("deliver wants one ADDRESS");
+	if ((sender && strpbrk(sender, "\r\n")) || strpbrk(argv[1], "\r\n"))
+		return cmd_usage("an address holds no line ends");
+	rc = rs_conf_load(file, &conf, NULL, NULL, &err);
+	if (rc == 0)
+		rc = find_mailbox(conf, argv[1], &mailbox, &err);
+	head = g_strdup_printf(
+		"Return-Path: <%s>\nDelivered-To: %s\n", sender ? sender : "", argv[1]);
+	if (rc == 0)
+		rc = deliver(mailbox, head, &err);
+	if (conf)
+		rs_conf_destroy(&conf);
+	return rc < 0 ? cmd_fail(&err) : RS_EXIT_OK;
+}

@@ -1,0 +1,80 @@
+/* conn - one connection of a client: a libuv stream, TLS over it where wanted, what was received
+ * and not yet taken, what the kernel does not take yet. It knows no protocol: a driver
+ * (front_pop3.c, front_lmtp.c) is stepped whenever something may go on. Thread: the loop's. */
+#ifndef RS_SERVER_CONN_H
+#define RS_SERVER_CONN_H
+
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "server/conf.h"
+
+struct rs_conn;
+struct front;
+
+struct rs_conn_ops {
+	/* Go on: input is in c->in (decrypted), the output may have room. */
+	void (*step)(struct rs_conn *c);
+	/* The handshake asked for with rs_conn_tls is done. */
+	void (*tls_up)(struct rs_conn *c);
+	/* The peer is gone or broke TLS; after this the connection closes. */
+	void (*gone)(struct rs_conn *c);
+	/* Last call: free what belongs to the driver. */
+	void (*free)(struct rs_conn *c);
+	/* Nothing moved for too long: say so if the protocol can, then close. */
+	void (*idle)(struct rs_conn *c);
+	/* The service stops: the same. */
+	void (*stop)(struct rs_conn *c);
+};
+
+struct rs_conn {
+	union {
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	} h;
+	struct front *front; /* lent */
+	const struct rs_conn_ops *ops;
+	void *driver;
+	uint64_t id; /* of the connection, in the log */
+	enum rs_service service;
+	struct sockaddr_storage peer;
+	char peer_text[64];
+	bool loopback;
+	struct rs_buf in; /* received, decrypted, not taken */
+	SSL *ssl;         /* NULL: no TLS */
+	bool shaking;     /* the handshake is not done */
+	bool reading;
+	bool eof;     /* the peer has ended its side */
+	bool writing; /* the kernel has not taken the last write yet */
+	bool closing;
+	bool close_when_sent;
+	uint64_t quiet_until_ms; /* idle() when nothing moves until then */
+	uint64_t octets_in;
+	uint64_t octets_out;
+	struct rs_conn *prev; /* list of all, kept by the front */
+	struct rs_conn *next;
+};
+
+/* Take a connection from a listener. NULL: it could not be had (EMFILE …). */
+struct rs_conn *rs_conn_accept(
+	struct front *f, uv_stream_t *listener, enum rs_service service, bool is_pipe);
+
+/* Begin TLS; nothing of the input so far may be held by then. False: out of memory. */
+bool rs_conn_tls(struct rs_conn *c, SSL_CTX *ctx);
+
+/* Hand octets to the kernel; returns how many were taken (0: wait, step comes when there is room). */
+size_t rs_conn_write(struct rs_conn *c, struct rs_slice s);
+
+/* Read on or not (a driver that cannot go on stops reading, so the peer feels it). */
+void rs_conn_read(struct rs_conn *c, bool on);
+
+/* Close, at once or when all that was written is with the kernel. */
+void rs_conn_close(struct rs_conn *c, bool when_sent);
+
+/* Something moved: nothing is due for `seconds`. */
+void rs_conn_alive(struct rs_conn *c, uint32_t seconds);
+
+#endif

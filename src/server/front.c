@@ -1,0 +1,297 @@
+/* front.c - the front role: listeners, connections and their ceilings, the table of sessions. */
+#include "server/front.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/log.h"
+#include "server/tls.h"
+
+#define BACKLOG      1024
+#define TICK_MS      1000
+#define STOP_GRACE_S 5 /* sessions in TRANSACTION get so long to say QUIT */
+
+/* --- sessions ------------------------------------------------------------------------------ */
+
+/* Never used twice, not even by the process that comes after a crash: begins at chance. */
+uint64_t front_id(struct front *f)
+{
+	return f->next_id++;
+}
+
+void front_sess_add(struct front *f, struct front_sess *s)
+{
+	g_hash_table_insert(f->sessions, &s->id, s);
+}
+
+void front_sess_remove(struct front *f, struct front_sess *s)
+{
+	if (g_hash_table_lookup(f->sessions, &s->id) == s)
+		g_hash_table_remove(f->sessions, &s->id);
+}
+
+/* A maildrop was opened for somebody who hung up meanwhile: the store must not keep it locked. */
+static void close_orphan(struct rs_proc *r, uint32_t store, uint64_t id)
+{
+	struct rs_link *l = r->stores[store];
+
+	if (!l)
+		return;
+	rs_link_begin(l, RS_MSG_CLOSE);
+	rs_link_u64(l, id);
+	rs_link_end(l);
+}
+
+static bool front_message(struct rs_proc *r, enum rs_role peer, uint32_t index, struct rs_msg_in *m)
+{
+	struct front *f = r->arg;
+	uint64_t id = rs_msg_u64(m);
+	struct front_sess *s = g_hash_table_lookup(f->sessions, &id);
+
+	if (m->bad)
+		return false;
+	if (s)
+		return s->ops->message(s, peer, index, m);
+	if (m->type == RS_MSG_OPENED)
+		close_orphan(r, index, id);
+	return true; /* it crossed with the end of the session */
+}
+
+static void front_peer_gone(struct rs_proc *r, enum rs_role peer, uint32_t index)
+{
+	struct front *f = r->arg;
+	g_autoptr(GList) all = g_hash_table_get_values(f->sessions);
+
+	for (GList *l = all; l; l = l->next) {
+		struct front_sess *s = l->data;
+
+		s->ops->peer_gone(s, peer, index);
+	}
+}
+
+/* --- connections --------------------------------------------------------------------------- */
+
+/* What counts as one address: IPv6 by /64, because a customer has one. */
+static char *address_key(const struct rs_conn *c)
+{
+	const struct sockaddr_in6 *v6 = (const void *)&c->peer;
+	const uint8_t *p = v6->sin6_addr.s6_addr;
+
+	if (c->peer.ss_family != AF_INET6)
+		return g_strdup(c->peer_text);
+	return g_strdup_printf("%02x%02x:%02x%02x:%02x%02x:%02x%02x", p[0], p[1], p[2], p[3], p[4],
+		p[5], p[6], p[7]);
+}
+
+static void count_address(struct front *f, const struct rs_conn *c, int step)
+{
+	g_autofree char *key = address_key(c);
+	int n = GPOINTER_TO_INT(g_hash_table_lookup(f->per_address, key)) + step;
+
+	if (n > 0)
+		g_hash_table_replace(f->per_address, g_steal_pointer(&key), GINT_TO_POINTER(n));
+	else
+		g_hash_table_remove(f->per_address, key);
+}
+
+/* A ceiling of the whole service, as this front's share of it. */
+static uint32_t share(const struct front *f, uint32_t whole)
+{
+	return (whole + f->proc->fronts_n - 1) / f->proc->fronts_n;
+}
+
+static bool too_many(const struct front *f, const struct rs_conn *c)
+{
+	const struct rs_conf *conf = f->proc->conf;
+	g_autofree char *key = address_key(c);
+	uint32_t of_address = (uint32_t)GPOINTER_TO_INT(g_hash_table_lookup(f->per_address, key));
+
+	if (conf->connections && f->conns_n > share(f, conf->connections))
+		return true;
+	return conf->connections_per_address && !c->loopback && c->service != RS_SERVICE_LMTP &&
+	       of_address > share(f, conf->connections_per_address);
+}
+
+static void list_add(struct front *f, struct rs_conn *c)
+{
+	c->next = f->conns;
+	if (f->conns)
+		f->conns->prev = c;
+	f->conns = c;
+	f->conns_n++;
+	count_address(f, c, 1);
+}
+
+void front_conn_forget(struct rs_conn *c)
+{
+	struct front *f = c->front;
+
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		f->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	f->conns_n--;
+	count_address(f, c, -1);
+	if (f->proc->stopping && f->conns_n == 0)
+		rs_role_leave(f->proc, 0);
+}
+
+static void no_step(struct rs_conn *c)
+{
+}
+
+/* Of a connection that is turned away before any driver has it. */
+static const struct rs_conn_ops refused_ops = {.step = no_step,
+	.tls_up = no_step,
+	.gone = no_step,
+	.free = no_step,
+	.idle = no_step,
+	.stop = no_step};
+
+static void on_connection(uv_stream_t *s, int status)
+{
+	struct front *f = s->loop->data;
+	enum rs_service service = (enum rs_service)GPOINTER_TO_UINT(s->data);
+	struct rs_conn *c;
+
+	/* out of descriptors: libuv keeps the connection in the kernel's queue and tries again */
+	if (status < 0)
+		return;
+	c = rs_conn_accept(f, s, service, s->type == UV_NAMED_PIPE);
+	if (!c)
+		return;
+	c->id = front_id(f);
+	c->ops = &refused_ops;
+	list_add(f, c);
+	if (too_many(f, c)) {
+		rs_log(RS_LOG_WARNING, "refused", "peer", c->peer_text, "why",
+			"too many connections", NULL);
+		rs_conn_close(c, false);
+	} else if (service == RS_SERVICE_LMTP) {
+		front_lmtp_begin(c);
+	} else {
+		front_pop3_begin(c);
+	}
+}
+
+static void on_listener_closed(uv_handle_t *h)
+{
+	g_free(h);
+}
+
+static void front_listener(struct rs_proc *r, enum rs_service service, int fd)
+{
+	struct front *f = r->arg;
+	struct sockaddr_storage addr;
+	socklen_t n = sizeof(addr);
+	bool is_pipe =
+		getsockname(fd, (struct sockaddr *)&addr, &n) == 0 && addr.ss_family == AF_UNIX;
+	uv_stream_t *s =
+		is_pipe ? (uv_stream_t *)g_new0(uv_pipe_t, 1) : (uv_stream_t *)g_new0(uv_tcp_t, 1);
+	int rc;
+
+	if (is_pipe) {
+		uv_pipe_init(&r->loop, (uv_pipe_t *)s, 0);
+		rc = uv_pipe_open((uv_pipe_t *)s, fd);
+	} else {
+		uv_tcp_init(&r->loop, (uv_tcp_t *)s);
+		rc = uv_tcp_open((uv_tcp_t *)s, fd);
+	}
+	s->data = GUINT_TO_POINTER((guint)service);
+	if (rc == 0)
+		rc = uv_listen(s, BACKLOG, on_connection);
+	if (rc < 0)
+		rs_log(RS_LOG_ERROR, "listen", "service", rs_service_name(service), "why",
+			uv_strerror(rc), NULL);
+	g_ptr_array_add(f->listeners, s);
+}
+
+/* --- time ---------------------------------------------------------------------------------- */
+
+static void on_tick(uv_timer_t *t)
+{
+	struct front *f = t->data;
+	uint64_t now = uv_now(&f->proc->loop);
+	struct rs_conn *next;
+
+	for (struct rs_conn *c = f->conns; c; c = next) {
+		next = c->next;
+		if (c->closing)
+			continue;
+		if (f->proc->stopping && now >= f->stop_by_ms)
+			c->ops->stop(c);
+		else if (now >= c->quiet_until_ms)
+			c->ops->idle(c);
+		else if (c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S)
+			front_pop3_tick(c);
+	}
+}
+
+/* --- the role ------------------------------------------------------------------------------ */
+
+static bool load_tls(struct front *f)
+{
+	struct rs_proc *r = f->proc;
+	struct rs_err err;
+	int rc;
+
+	if (r->certificate_fd < 0)
+		return true;
+	rc = rs_tls_create(r->certificate_fd, r->key_fd, &f->tls, &err);
+	close(r->certificate_fd);
+	close(r->key_fd);
+	r->certificate_fd = r->key_fd = -1;
+	if (rc < 0)
+		rs_log(RS_LOG_ERROR, "no-tls", "why", err.text, NULL);
+	return rc == 0;
+}
+
+static bool front_start(struct rs_proc *r)
+{
+	struct front *f = g_new0(struct front, 1);
+
+	f->proc = r;
+	f->next_id = (uint64_t)g_random_int() << 32 | g_random_int();
+	f->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
+	f->per_address = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	f->listeners = g_ptr_array_new();
+	uv_timer_init(&r->loop, &f->tick);
+	f->tick.data = f;
+	uv_timer_start(&f->tick, on_tick, TICK_MS, TICK_MS);
+	r->loop.data = f;
+	r->arg = f;
+	return load_tls(f);
+}
+
+static void front_stop(struct rs_proc *r)
+{
+	struct front *f = r->arg;
+	struct rs_conn *next;
+
+	for (guint i = 0; i < f->listeners->len; i++)
+		uv_close(g_ptr_array_index(f->listeners, i), on_listener_closed);
+	g_ptr_array_set_size(f->listeners, 0);
+	f->stop_by_ms = uv_now(&r->loop) + STOP_GRACE_S * 1000;
+	if (f->conns_n == 0) {
+		rs_role_leave(r, 0);
+		return;
+	}
+	for (struct rs_conn *c = f->conns; c; c = next) {
+		next = c->next;
+		/* those that hold no maildrop and no half message lose nothing */
+		if (!c->closing)
+			c->ops->stop(c);
+	}
+}
+
+const struct rs_role_ops rs_front_ops = {
+	.start = front_start,
+	.message = front_message,
+	.peer_gone = front_peer_gone,
+	.listener = front_listener,
+	.stop = front_stop,
+};

@@ -1,0 +1,50 @@
+/* front - what the files of the front role share. The front meets the hostile octets: TLS, POP3,
+ * LMTP. It has no file system and no users; it asks auth and stores over links (msg.h). */
+#ifndef RS_SERVER_FRONT_H
+#define RS_SERVER_FRONT_H
+
+#include "proto/lmtps.h"
+#include "server/conn.h"
+#include "server/role.h"
+#include "server/store.h"
+
+/* Something that auth and stores answer by number: a POP3 session or an LMTP transaction. */
+struct front_sess {
+	uint64_t id;
+	struct rs_conn *conn;
+	const struct front_sess_ops *ops;
+};
+
+struct front_sess_ops {
+	/* `m` behind its session number. False: not acceptable, the link ends. */
+	bool (*message)(
+		struct front_sess *s, enum rs_role peer, uint32_t index, struct rs_msg_in *m);
+	void (*peer_gone)(struct front_sess *s, enum rs_role peer, uint32_t index);
+};
+
+struct front {
+	struct rs_proc *proc;
+	SSL_CTX *tls; /* NULL: no certificate */
+	uint64_t next_id;
+	GHashTable *sessions;    /* id -> struct front_sess */
+	GHashTable *per_address; /* text -> number of connections */
+	struct rs_conn *conns;   /* list of all */
+	uint32_t conns_n;
+	GPtrArray *listeners;
+	uv_timer_t tick;
+	uint64_t stop_by_ms;
+};
+
+/* front.c */
+uint64_t front_id(struct front *f);
+void front_sess_add(struct front *f, struct front_sess *s);
+void front_sess_remove(struct front *f, struct front_sess *s);
+void front_conn_forget(struct rs_conn *c); /* called by conn.c when a connection is freed */
+
+/* front_pop3.c, front_lmtp.c: take over a fresh connection. */
+void front_pop3_begin(struct rs_conn *c);
+void front_lmtp_begin(struct rs_conn *c);
+/* Once a second, for replies that are held back. */
+void front_pop3_tick(struct rs_conn *c);
+
+#endif
