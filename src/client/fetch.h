@@ -37,6 +37,9 @@ struct rs_fetch_report {
 	guint64 octets;      /* of them                                                  */
 	guint32 on_server_n; /* messages left on the server at the end                   */
 	guint32 deleted_n;   /* deletions the server has confirmed by its answer to QUIT */
+	guint32 failed_n;    /* messages the server would not give; the next check asks again */
+	guint32 suspect_n;   /* fetched, but shorter than the server said: never deleted there */
+	guint32 doubtful_n;  /* left alone: known by UID, but not the size they were */
 	double seconds;
 	int error;         /* 0 or a negative kind; then `err` has the words */
 	struct rs_err err; /* text: one sentence with the cure               */
@@ -49,7 +52,14 @@ struct rs_fetch {
 	GCancellable *cancel;             /* NULL, or lent; cancelling loses nothing */
 	void (*progress)(void *arg, const struct rs_fetch_progress *p); /* on the calling thread */
 	void *progress_arg;
+	/* For tests, NULL otherwise: called in front of every step that lasts (file, ledger, server). */
+	void (*step)(void *arg, const char *what);
+	void *step_arg;
 };
+
+/* Log in and say QUIT: is the account right? *count: messages there. Nothing is fetched. */
+int rs_fetch_probe(const struct rs_account *a, const struct rs_secret *password,
+	GCancellable *cancel, guint32 *count, guint64 *octets, struct rs_err *err) RS_MUST_USE;
 
 /* Fills *report always. Returns report->error. Two runs of one account at the same time: the
  * second ends with -RS_ELOCKED and touches nothing. */

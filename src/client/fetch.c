@@ -1,0 +1,148 @@
+/* fetch.c - one check of one account, from lock to report. See fetch.h; the parts are
+ * fetch_settle, fetch_list, fetch_retrieve, fetch_batch, fetch_delete. */
+#include "client/fetch_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "client/text.h"
+
+void fetch_step(const struct fetch_run *r, const char *what)
+{
+	if (r->f->step)
+		r->f->step(r->f->step_arg, what);
+}
+
+static double seconds(const struct fetch_run *r)
+{
+	return (double)(g_get_monotonic_time() - r->began_us) / G_USEC_PER_SEC;
+}
+
+void fetch_progress(const struct fetch_run *r, enum rs_fetch_phase phase)
+{
+	struct rs_fetch_progress p = {.phase = phase,
+		.done_n = r->report->new_n,
+		.total_n = r->plan.fetch ? r->plan.fetch->len : 0,
+		.octets = r->report->octets,
+		.octets_total = r->octets_total,
+		.seconds = seconds(r)};
+
+	if (r->f->progress)
+		r->f->progress(r->f->progress_arg, &p);
+}
+
+/* One check of an account at a time, over all processes; gone with its holder. */
+static int lock(struct fetch_run *r, struct rs_err *err)
+{
+	const char *name = r->f->account->name;
+	g_autofree char *safe = g_uri_escape_string(name, NULL, FALSE);
+	g_autofree char *path = g_strdup_printf("%s/check-%s.lock", r->f->places->data_dir, safe);
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (g_mkdir_with_parents(r->f->places->data_dir, 0700) < 0)
+		return rs_err_set(err, rs_err_kind_of_errno(errno),
+			_("cannot make the folder %s: %s"), r->f->places->data_dir,
+			g_strerror(errno));
+	r->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (r->lock_fd < 0)
+		return rs_err_set(err, rs_err_kind_of_errno(errno), _("cannot open %s: %s"), path,
+			g_strerror(errno));
+	if (fcntl(r->lock_fd, F_OFD_SETLK, &whole) == 0)
+		return 0;
+	return rs_err_set(err, RS_ELOCKED,
+		_("%s is being checked by another restante just now; wait until that one has "
+		  "finished"),
+		name);
+}
+
+static int prepare(struct fetch_run *r, struct rs_err *err)
+{
+	const struct rs_fetch *f = r->f;
+	int rc = lock(r, err);
+
+	if (rc == 0)
+		rc = rs_ledger_open(f->places->ledger_file, &r->ledger, err);
+	if (rc == 0)
+		rc = rs_maildir_open(
+			rs_fs_posix(), f->account->maildir, RS_MAILDIR_CREATE, &r->maildir, err);
+	if (rc == 0)
+		rc = fetch_settle(r, err);
+	if (rc == 0)
+		rc = rs_ledger_load(r->ledger, f->account->name, &r->table, err);
+	return rc;
+}
+
+static int check(struct fetch_run *r, struct rs_err *err)
+{
+	const struct rs_fetch *f = r->f;
+	int rc;
+
+	fetch_progress(r, RS_FETCH_CONNECT);
+	rc = rs_session_open(f->account, f->password, f->cancel, &r->session, err);
+	if (rc == 0)
+		rc = fetch_list(r, err);
+	if (rc == 0)
+		rc = fetch_retrieve(r, err);
+	/* messages that are durable here are deleted there only in a session that went well */
+	if (rc == 0)
+		rc = fetch_delete_and_quit(r, err);
+	return rc;
+}
+
+static void finish(struct fetch_run *r)
+{
+	rs_session_close(&r->session);
+	fetch_batch_drop(r);
+	rs_plan_finish(&r->plan);
+	rs_ledger_table_finish(&r->table);
+	rs_ledger_close(&r->ledger);
+	rs_maildir_destroy(&r->maildir);
+	g_array_unref(r->listing);
+	g_array_unref(r->batch);
+	g_array_unref(r->to_delete);
+	g_string_chunk_free(r->uids);
+	if (r->lock_fd >= 0)
+		close(r->lock_fd);
+}
+
+int rs_fetch_run(const struct rs_fetch *f, struct rs_fetch_report *report)
+{
+	struct fetch_run r = {
+		.f = f, .report = report, .lock_fd = -1, .began_us = g_get_monotonic_time()};
+
+	*report = (struct rs_fetch_report){.error = 0};
+	r.listing = g_array_new(FALSE, FALSE, sizeof(struct rs_listed));
+	r.batch = g_array_new(FALSE, FALSE, sizeof(struct fetch_got));
+	r.to_delete = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_remove));
+	r.uids = g_string_chunk_new(65536);
+	report->error = prepare(&r, &report->err);
+	if (report->error == 0)
+		report->error = check(&r, &report->err);
+	report->seconds = seconds(&r);
+	if (report->error == 0)
+		fetch_progress(&r, RS_FETCH_DONE);
+	finish(&r);
+	return report->error;
+}
+
+int rs_fetch_probe(const struct rs_account *a, const struct rs_secret *password,
+	GCancellable *cancel, guint32 *count, guint64 *octets, struct rs_err *err)
+{
+	struct rs_session *s = NULL;
+	struct rs_pop3c_event ev;
+	int rc = rs_session_open(a, password, cancel, &s, err);
+
+	if (rc < 0)
+		return rc;
+	rc = rs_session_ask(s, RS_POP3_STAT, NULL, &ev, err);
+	if (rc == 0 && ev.kind == RS_C_ERR)
+		rc = rs_session_refused(s, &ev, "STAT", err);
+	if (rc == 0) {
+		*count = ev.num;
+		*octets = ev.size == UINT64_MAX ? 0 : ev.size;
+		rc = rs_session_ask(s, RS_POP3_QUIT, NULL, &ev, err);
+	}
+	rs_session_close(&s);
+	return rc;
+}

@@ -1,0 +1,58 @@
+/* fetch_priv.h - what the files of fetch share. Nobody else includes it. */
+#ifndef RS_CLIENT_FETCH_PRIV_H
+#define RS_CLIENT_FETCH_PRIV_H
+
+#include "client/fetch.h"
+#include "client/plan.h"
+#include "client/session.h"
+#include "maildir/maildir.h"
+
+/* A message that is whole here and not yet durable. */
+struct fetch_got {
+	guint listed; /* row of the listing */
+	struct rs_deliv *deliv;
+	gboolean suspect;
+	gint64 id; /* ledger, from STORING on */
+};
+
+struct fetch_run {
+	const struct rs_fetch *f;
+	struct rs_fetch_report *report;
+	gint64 began_us;
+	int lock_fd;
+	struct rs_ledger *ledger;
+	struct rs_ledger_table table;
+	struct rs_maildir *maildir;
+	struct rs_session *session;
+	GArray *listing; /* struct rs_listed */
+	GStringChunk *uids;
+	gboolean whole; /* every row of the listing could be read */
+	struct rs_plan plan;
+	GArray *batch; /* struct fetch_got */
+	guint64 batch_octets;
+	gint64 batch_began_us;
+	GArray *to_delete; /* struct rs_plan_remove */
+	guint64 octets_total;
+};
+
+void fetch_step(const struct fetch_run *r, const char *what);
+void fetch_progress(const struct fetch_run *r, enum rs_fetch_phase phase);
+
+/* fetch_settle.c: rows a killed run left in STORING: is the file there? */
+int fetch_settle(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
+
+/* fetch_list.c: UIDL, and LIST where sizes matter; fills listing and plan, writes what changed
+ * about presence into the ledger. */
+int fetch_list(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
+
+/* fetch_batch.c: make the batch durable: names into the ledger, sync, publish, sync, ledger. */
+int fetch_batch_commit(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
+void fetch_batch_drop(struct fetch_run *r);
+
+/* fetch_retrieve.c: RETR of all that the plan wants, pipelined. */
+int fetch_retrieve(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
+
+/* fetch_delete.c: DELE of what is durable here, then QUIT. */
+int fetch_delete_and_quit(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
+
+#endif

@@ -1,0 +1,248 @@
+/* net.c - see net.h */
+#include "client/net.h"
+
+#include <string.h>
+
+#include "client/text.h"
+
+struct rs_net {
+	const struct rs_net_where *where; /* lent */
+	GSocketConnection *tcp;
+	GIOStream *stream;            /* tcp, or TLS over it */
+	GTlsCertificate *certificate; /* what the server showed */
+	GTlsCertificateFlags wrong;   /* what is wrong with it  */
+};
+
+/* --- words for what went wrong ------------------------------------------------------------- */
+
+static char *fingerprint(GTlsCertificate *certificate)
+{
+	g_autoptr(GByteArray) der = NULL;
+
+	if (!certificate)
+		return NULL;
+	g_object_get(certificate, "certificate", &der, NULL);
+	return der ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, der->data, der->len) : NULL;
+}
+
+static const char *certificate_words(GTlsCertificateFlags wrong)
+{
+	if (wrong & G_TLS_CERTIFICATE_EXPIRED)
+		return _("has expired");
+	if (wrong & G_TLS_CERTIFICATE_BAD_IDENTITY)
+		return _("is for another name");
+	if (wrong & G_TLS_CERTIFICATE_NOT_ACTIVATED)
+		return _("is not valid yet (is this computer's clock right?)");
+	if (wrong & G_TLS_CERTIFICATE_REVOKED)
+		return _("was revoked");
+	if (wrong & G_TLS_CERTIFICATE_INSECURE)
+		return _("uses a method that is not safe any more");
+	return _("is not signed by an authority this computer knows");
+}
+
+static int certificate_fail(const struct rs_net *n, struct rs_err *err)
+{
+	g_autofree char *sum = fingerprint(n->certificate);
+
+	if (n->where->pin_sha256)
+		return rs_err_set(err, RS_ECERT,
+			_("%s shows another certificate than the one you pinned; its SHA-256 is "
+			  "%s. Ask the "
+			  "provider, then pin that one with --pin"),
+			n->where->host, sum ? sum : "?");
+	return rs_err_set(err, RS_ECERT,
+		_("the certificate of %s %s; its SHA-256 is %s. If the provider says it is right, "
+		  "pin it "
+		  "with --pin"),
+		n->where->host, certificate_words(n->wrong), sum ? sum : "?");
+}
+
+static int tls_fail(const struct rs_net *n, const GError *error, struct rs_err *err)
+{
+	int rc;
+
+	if (n->wrong || g_error_matches(error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
+		return certificate_fail(n, err);
+	rc = rs_err_set(err, RS_EPROTO,
+		_("%s does not speak TLS on port %u; check the port, or take --security starttls"),
+		n->where->host, n->where->port);
+	rs_err_detail(err, "%s", error->message);
+	return rc;
+}
+
+static int fail(const struct rs_net *n, const GError *error, struct rs_err *err)
+{
+	const char *host = n->where->host;
+	guint port = n->where->port;
+	int rc;
+
+	if (error->domain == G_RESOLVER_ERROR)
+		rc = rs_err_set(err, RS_ENET,
+			_("there is no server named %s; check the spelling, and the network"),
+			host);
+	else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
+		rc = rs_err_set(err, RS_ENET,
+			_("%s refuses connections on port %u; check the port"), host, port);
+	else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+		rc = rs_err_set(err, RS_ENET,
+			_("%s was silent for %u seconds; try again later, or check the network"),
+			host, n->where->timeout_s);
+	else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		rc = rs_err_set(err, RS_ETEMP, _("stopped; nothing was lost"));
+	else if (error->domain == G_TLS_ERROR && !n->stream)
+		return tls_fail(n, error, err);
+	else
+		rc = rs_err_set(err, RS_ENET, _("the connection to %s broke; try again"), host);
+	rs_err_detail(err, "%s", error->message);
+	return rc;
+}
+
+/* --- TLS ----------------------------------------------------------------------------------- */
+
+/* Called for a certificate that does not verify; a pinned one is right whoever signed it. */
+static gboolean on_certificate(GTlsConnection *tls, GTlsCertificate *certificate,
+	GTlsCertificateFlags wrong, gpointer data)
+{
+	struct rs_net *n = data;
+	g_autofree char *sum = fingerprint(certificate);
+
+	g_set_object(&n->certificate, certificate);
+	n->wrong = wrong;
+	if (!n->where->pin_sha256 || !sum || g_ascii_strcasecmp(sum, n->where->pin_sha256) != 0)
+		return FALSE;
+	n->wrong = 0;
+	return TRUE;
+}
+
+/* A pin holds also against a certificate that verifies. */
+static bool pin_ok(struct rs_net *n)
+{
+	g_autofree char *sum = fingerprint(n->certificate);
+
+	return !n->where->pin_sha256 || (sum && g_ascii_strcasecmp(sum, n->where->pin_sha256) == 0);
+}
+
+static int use_ca_file(struct rs_net *n, GTlsConnection *tls, struct rs_err *err)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GTlsDatabase) db = NULL;
+
+	if (!n->where->ca_file)
+		return 0;
+	db = g_tls_file_database_new(n->where->ca_file, &error);
+	if (!db)
+		return rs_err_set(err, RS_ECONFIG,
+			_("the file of authorities %s cannot be used: %s"), n->where->ca_file,
+			error->message);
+	g_tls_connection_set_database(tls, db);
+	return 0;
+}
+
+static int shake(struct rs_net *n, struct rs_err *err)
+{
+	g_autoptr(GSocketConnectable) name = g_network_address_new(n->where->host, n->where->port);
+	g_autoptr(GIOStream) tls = NULL;
+	g_autoptr(GError) error = NULL;
+	int rc;
+
+	g_clear_object(&n->stream);
+	tls = g_tls_client_connection_new(G_IO_STREAM(n->tcp), name, &error);
+	if (!tls)
+		return rs_err_set(err, RS_ECONFIG,
+			_("there is no TLS on this computer; install glib-networking (%s)"),
+			error->message);
+	rc = use_ca_file(n, G_TLS_CONNECTION(tls), err);
+	if (rc < 0)
+		return rc;
+	/* a server that just closes is common; the protocol says itself where its answers end */
+	g_tls_connection_set_require_close_notify(G_TLS_CONNECTION(tls), FALSE);
+	g_signal_connect(tls, "accept-certificate", G_CALLBACK(on_certificate), n);
+	if (!g_tls_connection_handshake(G_TLS_CONNECTION(tls), n->where->cancel, &error)) {
+		if (error->domain == G_TLS_ERROR ||
+			(error->domain == G_IO_ERROR && error->code != G_IO_ERROR_TIMED_OUT &&
+				error->code != G_IO_ERROR_CANCELLED))
+			return tls_fail(n, error, err);
+		return fail(n, error, err);
+	}
+	g_set_object(&n->certificate, g_tls_connection_get_peer_certificate(G_TLS_CONNECTION(tls)));
+	if (!pin_ok(n))
+		return certificate_fail(n, err);
+	n->stream = g_steal_pointer(&tls);
+	return 0;
+}
+
+int rs_net_start_tls(struct rs_net *n, struct rs_err *err)
+{
+	return shake(n, err);
+}
+
+/* --- the connection ------------------------------------------------------------------------ */
+
+int rs_net_open(const struct rs_net_where *where, struct rs_net **out, struct rs_err *err)
+{
+	g_autoptr(GSocketClient) client = g_socket_client_new();
+	g_autoptr(GError) error = NULL;
+	struct rs_net *n = g_new0(struct rs_net, 1);
+	int rc = 0;
+
+	n->where = where;
+	g_socket_client_set_timeout(client, where->timeout_s);
+	n->tcp = g_socket_client_connect_to_host(
+		client, where->host, where->port, where->cancel, &error);
+	if (!n->tcp)
+		rc = fail(n, error, err);
+	else if (where->tls_at_once)
+		rc = shake(n, err);
+	else
+		n->stream = g_object_ref(G_IO_STREAM(n->tcp));
+	if (rc < 0)
+		rs_net_close(&n);
+	else
+		*out = n;
+	return rc;
+}
+
+void rs_net_close(struct rs_net **n)
+{
+	if (!*n)
+		return;
+	if ((*n)->tcp) /* no goodbye of TLS: it could block, and the protocol has said its own */
+		(void)g_socket_close(g_socket_connection_get_socket((*n)->tcp), NULL);
+	g_clear_object(&(*n)->stream);
+	g_clear_object(&(*n)->tcp);
+	g_clear_object(&(*n)->certificate);
+	g_free(*n);
+	*n = NULL;
+}
+
+int rs_net_write(struct rs_net *n, struct rs_slice s, struct rs_err *err)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (s.n == 0 || g_output_stream_write_all(g_io_stream_get_output_stream(n->stream), s.p,
+				s.n, NULL, n->where->cancel, &error))
+		return 0;
+	return fail(n, error, err);
+}
+
+int rs_net_read(struct rs_net *n, void *buf, size_t max, size_t *got, struct rs_err *err)
+{
+	g_autoptr(GError) error = NULL;
+	gssize k = g_input_stream_read(
+		g_io_stream_get_input_stream(n->stream), buf, max, n->where->cancel, &error);
+
+	if (k < 0)
+		return fail(n, error, err);
+	*got = (size_t)k;
+	return 0;
+}
+
+bool rs_net_is_tls(const struct rs_net *n)
+{
+	return n->stream && G_IS_TLS_CONNECTION(n->stream);
+}
+
+char *rs_net_fingerprint(const struct rs_net *n)
+{
+	return fingerprint(n->certificate);
+}

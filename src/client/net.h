@@ -1,0 +1,44 @@
+/* net - one connection of the client: TCP, TLS when asked, silence has a limit. GIO underneath,
+ * so proxies and name look-up are the desktop's. Blocking; cancel from another thread.
+ * Every error text is one sentence that names the server and the cure. */
+#ifndef RS_CLIENT_NET_H
+#define RS_CLIENT_NET_H
+
+#include <gio/gio.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+struct rs_net_where {
+	const char *host; /* lent */
+	guint16 port;
+	gboolean tls_at_once;
+	const char *ca_file; /* NULL: the system's authorities            */
+	const char
+		*pin_sha256;  /* NULL, or 64 hex digits: this certificate only, whoever signed it */
+	guint timeout_s;      /* silence: no octet for so long is an error */
+	GCancellable *cancel; /* NULL, or lent */
+};
+
+struct rs_net;
+
+/* -RS_ENET, -RS_ECERT, -RS_EPROTO (no TLS there), -RS_ETEMP (cancelled). `where` lent until close. */
+int rs_net_open(
+	const struct rs_net_where *where, struct rs_net **out, struct rs_err *err) RS_MUST_USE;
+void rs_net_close(struct rs_net **n);
+
+/* Begin TLS on a connection opened without it. */
+int rs_net_start_tls(struct rs_net *n, struct rs_err *err) RS_MUST_USE;
+
+int rs_net_write(
+	struct rs_net *n, struct rs_slice s, struct rs_err *err) RS_MUST_USE; /* all of it */
+/* At least one octet, or *got = 0 when the server has ended. */
+int rs_net_read(
+	struct rs_net *n, void *buf, size_t max, size_t *got, struct rs_err *err) RS_MUST_USE;
+
+bool rs_net_is_tls(const struct rs_net *n);
+/* SHA-256 of the server's certificate as hex, g_free it; NULL without TLS. After -RS_ECERT the
+ * error's text has it too. */
+char *rs_net_fingerprint(const struct rs_net *n);
+
+#endif
