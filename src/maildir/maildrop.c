@@ -296,7 +296,8 @@ static int load(struct rs_maildrop *d, struct rs_err *err)
 		rs_maildir_name_parse(rs_slice_str(row->entry.file), &row->name);
 		size_of_row(d, row);
 	}
-	qsort(d->rows->data, n, sizeof(struct row), compare);
+	if (n)
+		qsort(d->rows->data, n, sizeof(struct row), compare);
 	uids_settle(d);
 	uidlist_save(d);
 	return 0;
