@@ -61,11 +61,15 @@ int main(int argc, char **argv)
 	a->maildir = g_build_filename(places.mail_dir, "inbox", NULL);
 	a->timeout_s = 20;
 	count.kill_at = argc > 6 ? number(argv[6]) : 0;
-	f = (struct rs_fetch){.account = a, .password = password, .places = &places, .step = on_step,
+	f = (struct rs_fetch){.account = a,
+		.password = password,
+		.places = &places,
+		.step = on_step,
 		.step_arg = &count};
 	(void)rs_fetch_run(&f, &report);
-	(void)printf("new %u deleted %u left %u steps %u error %s\n", report.new_n, report.deleted_n,
-		report.on_server_n, count.n, report.error ? report.err.text : "-");
+	(void)printf("new %u deleted %u left %u steps %u error %s\n", report.new_n,
+		report.deleted_n, report.on_server_n, count.n,
+		report.error ? report.err.text : "-");
 	rs_secret_destroy(&password);
 	rs_account_free(a);
 	rs_places_finish(&places);
