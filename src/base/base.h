@@ -12,7 +12,7 @@
 #define RS_FORMAT(fmt, va) __attribute__((format(printf, fmt, va)))
 #define RS_MUST_USE        __attribute__((warn_unused_result))
 #define RS_NONNULL         __attribute__((nonnull))
-#define RS_SENTINEL          __attribute__((sentinel)) /* ended by NULL */
+#define RS_SENTINEL        __attribute__((sentinel)) /* ended by NULL */
 
 #define RS_ARRAY_N(a) (sizeof(a) / sizeof((a)[0]))
 #define RS_MIN(a, b)  ((a) < (b) ? (a) : (b))

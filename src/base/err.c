@@ -32,40 +32,37 @@ void rs_err_detail(struct rs_err *err, const char *fmt, ...)
 
 enum rs_err_kind rs_err_kind_of_errno(int errnum)
 {
-	switch (errnum) {
-	case 0:
-		return RS_OK;
-	case ENOMEM:
-		return RS_ENOMEM;
-	case EINVAL:
-		return RS_EINVAL;
-	case ENOSPC:
-	case EDQUOT:
-		return RS_ENOSPC;
-	case EROFS:
-	case EACCES:
-	case EPERM:
-		return RS_EROFS;
-	case EEXIST:
-	case ENOTEMPTY:
-		return RS_EEXIST;
-	case ENOENT:
-	case ENOTDIR:
-		return RS_ENOENT;
-	case EMFILE:
-	case ENFILE:
-		return RS_ELIMIT;
-	case ECONNREFUSED:
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-	case ETIMEDOUT:
-		return RS_ENET;
-	case EPIPE:
-	case ECONNRESET:
-		return RS_ECLOSED;
-	default:
-		return RS_EIO;
+	static const struct {
+		int errnum;
+		enum rs_err_kind kind;
+	} rows[] = {
+		{0, RS_OK},
+		{ENOMEM, RS_ENOMEM},
+		{EINVAL, RS_EINVAL},
+		{ENOSPC, RS_ENOSPC},
+		{EDQUOT, RS_ENOSPC},
+		{EROFS, RS_EROFS},
+		{EACCES, RS_EROFS},
+		{EPERM, RS_EROFS},
+		{EEXIST, RS_EEXIST},
+		{ENOTEMPTY, RS_EEXIST},
+		{ENOENT, RS_ENOENT},
+		{ENOTDIR, RS_ENOENT},
+		{EMFILE, RS_ELIMIT},
+		{ENFILE, RS_ELIMIT},
+		{ECONNREFUSED, RS_ENET},
+		{ENETUNREACH, RS_ENET},
+		{EHOSTUNREACH, RS_ENET},
+		{ETIMEDOUT, RS_ENET},
+		{EPIPE, RS_ECLOSED},
+		{ECONNRESET, RS_ECLOSED},
+	};
+
+	for (size_t i = 0; i < RS_ARRAY_N(rows); i++) {
+		if (rows[i].errnum == errnum)
+			return rows[i].kind;
 	}
+	return RS_EIO;
 }
 
 const char *rs_err_kind_name(enum rs_err_kind kind)

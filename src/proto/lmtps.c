@@ -269,9 +269,46 @@ static bool room(const struct rs_lmtps *s)
 	return rs_buf_n(&s->out) + REPLY_MAX * 2 <= s->cfg->limits.out_max;
 }
 
+/* Does the state take a line now? Else *step says why not. */
+static bool takes_line(const struct rs_lmtps *s, enum rs_step *step)
+{
+	switch (s->state) {
+	case LMTPS_CLOSED:
+		*step = RS_CLOSED;
+		return false;
+	case LMTPS_FAILED:
+		*step = RS_FAILED;
+		return false;
+	case LMTPS_START:
+	case LMTPS_READY:
+	case LMTPS_MAIL:
+	case LMTPS_SASL:
+		*step = RS_BLOCKED;
+		return room(s);
+	case LMTPS_WAIT:
+	case LMTPS_WAIT_TLS:
+	case LMTPS_RESULTS:
+	case LMTPS_DATA:
+		break;
+	}
+	*step = RS_BLOCKED;
+	return false;
+}
+
+/* What an event lent out of the line is kept until the next call: now it is over. */
+static void line_forget(struct rs_lmtps *s)
+{
+	struct rs_slice held = rs_buf_slice(&s->line);
+
+	if (held.n && held.p[held.n - 1] == '\n')
+		rs_buf_wipe(&s->line);
+}
+
 enum rs_step rs_lmtps_recv(
 	struct rs_lmtps *s, const uint8_t *in, size_t n, size_t *used, struct rs_lmtps_event *ev)
 {
+	enum rs_step step;
+
 	*used = 0;
 	rs_buf_wipe(&s->secret);
 	for (;;) {
@@ -282,32 +319,16 @@ enum rs_step rs_lmtps_recv(
 			ev->kind = RS_L_RESET;
 			return RS_EVENT;
 		}
-		switch (s->state) {
-		case LMTPS_CLOSED:
-			return RS_CLOSED;
-		case LMTPS_FAILED:
-			return RS_FAILED;
-		case LMTPS_WAIT:
-		case LMTPS_WAIT_TLS:
-		case LMTPS_RESULTS:
-			return RS_BLOCKED;
-		case LMTPS_DATA:
+		if (s->state == LMTPS_DATA) {
 			if (data(s, in + *used, n - *used, used, ev) == RS_EVENT)
 				return RS_EVENT;
-			if (*used == n)
-				return s->state == LMTPS_FAILED ? RS_FAILED : RS_MORE;
+			if (*used == n && s->state != LMTPS_FAILED)
+				return RS_MORE;
 			continue;
-		case LMTPS_START:
-		case LMTPS_READY:
-		case LMTPS_MAIL:
-		case LMTPS_SASL:
-			break;
 		}
-		if (!room(s))
-			return RS_BLOCKED;
-		/* what the line lends out with an event is kept until the next call */
-		if (rs_buf_n(&s->line) && rs_buf_slice(&s->line).p[rs_buf_n(&s->line) - 1] == '\n')
-			rs_buf_wipe(&s->line);
+		if (!takes_line(s, &step))
+			return step;
+		line_forget(s);
 		if (!line_take(s, in + *used, n - *used, used))
 			return RS_MORE;
 		if (line_do(s, ev))
