@@ -29,7 +29,7 @@ enum rs_err_kind {
 	RS_ENET      /* network: no route, refused, timed out                 */
 };
 
-#define RS_ERR_TEXT_MAX   255
+#define RS_ERR_TEXT_MAX   511
 #define RS_ERR_DETAIL_MAX 511
 
 struct rs_err {
