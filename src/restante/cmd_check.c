@@ -1,0 +1,347 @@
+/* cmd_check.c - restante check: fetch new mail of the accounts, one after the other.
+ * The fetching blocks, so it has a thread of its own; the main thread waits for signals and draws
+ * the progress. Ctrl-C and SIGTERM cancel: what is durable stays, nothing is lost; a second one
+ * ends the program at once, which loses nothing either. */
+#include "restante/restante.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "client/clean.h"
+#include "client/fetch.h"
+#include "client/text.h"
+
+#define DRAW_MS 100u
+
+struct check {
+	/* options */
+	gboolean json;
+	gboolean quiet;
+	/* what happens */
+	GCancellable *cancel;
+	GMainLoop *loop;
+	bool draw;        /* progress on the terminal                    */
+	const char *name; /* of the account being checked                */
+	struct rs_fetch fetch;
+	struct rs_fetch_report report;
+	GMutex lock; /* over `latest`, which the fetching thread writes */
+	struct rs_fetch_progress latest;
+};
+
+/* --- progress -------------------------------------------------------------------------------- */
+
+static char *size_words(guint64 octets)
+{
+	return g_format_size_full(octets, G_FORMAT_SIZE_IEC_UNITS);
+}
+
+/* "3.4 MiB of 20.0 MiB, 1.2 MiB/s, 14 s left" */
+static char *transfer_words(const struct rs_fetch_progress *p)
+{
+	g_autofree char *got = size_words(p->octets);
+	g_autofree char *rate = NULL;
+	g_autofree char *whole = NULL;
+	double per_s = p->seconds > 0.2 ? (double)p->octets / p->seconds : 0;
+
+	if (per_s < 1)
+		return g_steal_pointer(&got);
+	rate = size_words((guint64)per_s);
+	if (p->octets_total <= p->octets)
+		return g_strdup_printf(_("%s, %s/s"), got, rate);
+	whole = size_words(p->octets_total);
+	return g_strdup_printf(_("%s of %s, %s/s, %.0f s left"), got, whole, rate,
+		(double)(p->octets_total - p->octets) / per_s + 0.5);
+}
+
+static char *progress_words(const char *name, const struct rs_fetch_progress *p)
+{
+	g_autofree char *transfer = NULL;
+
+	switch (p->phase) {
+	case RS_FETCH_CONNECT:
+		return g_strdup_printf(_("%s: connecting"), name);
+	case RS_FETCH_LOGIN:
+		return g_strdup_printf(_("%s: logging in"), name);
+	case RS_FETCH_LISTING:
+		return g_strdup_printf(_("%s: looking for new messages"), name);
+	case RS_FETCH_RETRIEVE:
+		transfer = transfer_words(p);
+		return g_strdup_printf(_("%s: message %u of %u, %s"), name,
+			MIN(p->done_n + 1, p->total_n), p->total_n, transfer);
+	case RS_FETCH_DELETE:
+		return g_strdup_printf(_("%s: deleting on the server"), name);
+	case RS_FETCH_DONE:
+		break;
+	}
+	return g_strdup("");
+}
+
+static void clear_line(const struct check *c)
+{
+	if (c->draw)
+		(void)fputs("\r\033[K", stderr);
+}
+
+static gboolean draw(gpointer data)
+{
+	struct check *c = data;
+	struct rs_fetch_progress p;
+	g_autofree char *words = NULL;
+	g_autofree char *cut = NULL;
+
+	g_mutex_lock(&c->lock);
+	p = c->latest;
+	g_mutex_unlock(&c->lock);
+	words = progress_words(c->name, &p);
+	cut = rs_columns_cut(words, rs_terminal(NULL) - 1);
+	clear_line(c);
+	(void)fputs(cut, stderr);
+	(void)fflush(stderr);
+	return G_SOURCE_CONTINUE;
+}
+
+static void on_progress(void *arg, const struct rs_fetch_progress *p)
+{
+	struct check *c = arg;
+
+	g_mutex_lock(&c->lock);
+	c->latest = *p;
+	g_mutex_unlock(&c->lock);
+}
+
+/* --- results --------------------------------------------------------------------------------- */
+
+static void say_json(const struct check *c)
+{
+	const struct rs_fetch_report *r = &c->report;
+	char seconds[G_ASCII_DTOSTR_BUF_SIZE];
+	g_autoptr(GString) line = g_string_new("{");
+
+	rs_json_key(line, "account");
+	rs_json_str(line, c->name);
+	g_string_append_printf(line,
+		",\"new\":%u,\"bytes\":%" G_GUINT64_FORMAT
+		",\"on_server\":%u,\"deleted\":%u,\"seconds\":%s,\"error\":",
+		r->new_n, r->octets, r->on_server_n, r->deleted_n,
+		g_ascii_formatd(seconds, sizeof(seconds), "%.3f", r->seconds));
+	if (r->error) {
+		g_string_append(line, "{\"code\":");
+		rs_json_str(line, rs_err_kind_name(r->err.kind));
+		g_string_append(line, ",\"text\":");
+		rs_json_str(line, r->err.text);
+		g_string_append(line, "}");
+	} else {
+		g_string_append(line, "null");
+	}
+	rs_say("%s}\n", line->str);
+}
+
+/* "anna: 12 new messages (3.4 MiB), 345 on the server, 12 deleted there" */
+static void say_counts(const struct check *c)
+{
+	const struct rs_fetch_report *r = &c->report;
+	g_autofree char *size = size_words(r->octets);
+	g_autoptr(GString) line = g_string_new(NULL);
+
+	if (r->new_n)
+		g_string_append_printf(line,
+			P_("%s: %u new message (%s)", "%s: %u new messages (%s)", r->new_n),
+			c->name, r->new_n, size);
+	else
+		g_string_append_printf(line, _("%s: nothing new"), c->name);
+	if (!r->error)
+		g_string_append_printf(line, _(", %u on the server"), r->on_server_n);
+	if (r->deleted_n)
+		g_string_append_printf(line, _(", %u deleted there"), r->deleted_n);
+	rs_say("%s\n", line->str);
+}
+
+/* What the person should know although the check itself went well. */
+static void warn(const struct check *c)
+{
+	const struct rs_fetch_report *r = &c->report;
+
+	if (r->suspect_n)
+		rs_complain(P_("%s: %u message is shorter than the server said; it is kept there",
+				    "%s: %u messages are shorter than the server said; they are "
+				    "kept there",
+				    r->suspect_n),
+			c->name, r->suspect_n);
+	if (r->doubtful_n)
+		rs_complain(P_("%s: %u message has another size than before; it was left alone",
+				    "%s: %u messages have another size than before; they were left "
+				    "alone",
+				    r->doubtful_n),
+			c->name, r->doubtful_n);
+}
+
+static int report(struct check *c)
+{
+	struct rs_fetch_report *r = &c->report;
+
+	if (!r->error && r->failed_n)
+		r->error = rs_err_set(&r->err, RS_ETEMP,
+			P_("the server would not give %u message; the next check asks again",
+				"the server would not give %u messages; the next check asks again",
+				r->failed_n),
+			r->failed_n);
+	if (c->json) {
+		say_json(c);
+		return rs_exit_of(r->error);
+	}
+	if (!c->quiet && (!r->error || r->new_n))
+		say_counts(c);
+	warn(c);
+	if (r->error)
+		rs_complain("%s: %s", c->name, r->err.text);
+	return rs_exit_of(r->error);
+}
+
+/* --- one account ----------------------------------------------------------------------------- */
+
+static gboolean on_end(gpointer data)
+{
+	g_main_loop_quit(((struct check *)data)->loop);
+	return G_SOURCE_REMOVE;
+}
+
+static gpointer fetch_thread(gpointer data)
+{
+	struct check *c = data;
+
+	(void)rs_fetch_run(&c->fetch, &c->report); /* the report says how it went */
+	g_idle_add(on_end, c);
+	return NULL;
+}
+
+static void fetch(struct check *c)
+{
+	guint timer = c->draw ? g_timeout_add(DRAW_MS, draw, c) : 0;
+	GThread *thread = g_thread_new("fetch", fetch_thread, c);
+
+	g_main_loop_run(c->loop);
+	g_thread_join(thread);
+	if (timer)
+		g_source_remove(timer);
+	clear_line(c);
+}
+
+static int check_account(
+	struct check *c, const struct rs_places *places, const struct rs_account *a)
+{
+	struct rs_secret *password = NULL;
+
+	c->name = a->name;
+	c->latest = (struct rs_fetch_progress){.phase = RS_FETCH_CONNECT};
+	c->report = (struct rs_fetch_report){0};
+	c->fetch = (struct rs_fetch){.account = a,
+		.places = places,
+		.cancel = c->cancel,
+		.progress = on_progress,
+		.progress_arg = c};
+	c->report.error = rs_account_password(places, a, &password, &c->report.err);
+	if (!c->report.error) {
+		c->fetch.password = password;
+		fetch(c);
+	}
+	rs_secret_destroy(&password);
+	return report(c);
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static gboolean on_signal(gpointer data)
+{
+	struct check *c = data;
+
+	g_cancellable_cancel(c->cancel);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGTERM, SIG_DFL);
+	return G_SOURCE_CONTINUE;
+}
+
+/* Those named, or all. NULL: one is not there, and that was said. */
+static GPtrArray *chosen(const GPtrArray *accounts, char **names)
+{
+	g_autoptr(GPtrArray) list = g_ptr_array_new();
+
+	for (guint i = 0; !*names && i < accounts->len; i++)
+		g_ptr_array_add(list, accounts->pdata[i]);
+	for (; *names; names++) {
+		struct rs_account *a = rs_accounts_find(accounts, *names);
+
+		if (!a) {
+			(void)rs_no_account(*names);
+			return NULL;
+		}
+		if (!g_ptr_array_find(list, a, NULL))
+			g_ptr_array_add(list, a);
+	}
+	return g_steal_pointer(&list);
+}
+
+static int check_all(struct check *c, const struct rs_places *places, char **names)
+{
+	g_autoptr(GPtrArray) accounts = NULL;
+	g_autoptr(GPtrArray) list = NULL;
+	struct rs_err err;
+	int status = RS_EXIT_DONE;
+
+	if (rs_accounts_load(places, &accounts, &err) < 0)
+		return rs_fail(&err);
+	if (!accounts->len) {
+		rs_complain(_("there is no account yet; to add one: restante account add"));
+		return RS_EXIT_CONFIG;
+	}
+	list = chosen(accounts, names);
+	if (!list)
+		return RS_EXIT_CONFIG;
+	for (guint i = 0; i < list->len && !g_cancellable_is_cancelled(c->cancel); i++) {
+		int one = check_account(c, places, list->pdata[i]);
+
+		status = status ? status : one;
+	}
+	return status;
+}
+
+static int run(const struct rs_command *self, int argc, char **argv)
+{
+	struct check c = {.draw = false};
+	const GOptionEntry entries[] = {
+		{"json", 0, 0, G_OPTION_ARG_NONE, &c.json, N_("One JSON object an account"), NULL},
+		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &c.quiet, N_("Say nothing unless it fails"),
+			NULL},
+		{NULL},
+	};
+	struct rs_places places;
+	struct rs_err err;
+	guint signals[2];
+	int status = rs_options(self, entries,
+		_("Without NAME all accounts are checked, one after the other. It can be stopped "
+		  "at\n"
+		  "any moment: no message is lost, and none comes twice."),
+		&argc, &argv);
+
+	if (status)
+		return status;
+	if (rs_places_find(&places, &err) < 0)
+		return rs_fail(&err);
+	c.draw = !c.json && !c.quiet && rs_is_terminal(STDERR_FILENO);
+	c.cancel = g_cancellable_new();
+	c.loop = g_main_loop_new(NULL, FALSE);
+	g_mutex_init(&c.lock);
+	signals[0] = g_unix_signal_add(SIGINT, on_signal, &c);
+	signals[1] = g_unix_signal_add(SIGTERM, on_signal, &c);
+	status = check_all(&c, &places, argv + 1);
+	g_source_remove(signals[0]);
+	g_source_remove(signals[1]);
+	g_mutex_clear(&c.lock);
+	g_main_loop_unref(c.loop);
+	g_object_unref(c.cancel);
+	rs_places_finish(&places);
+	return status;
+}
+
+const struct rs_command rs_cmd_check = {"check", N_("[NAME…]"), N_("Fetch new mail"), run};
