@@ -271,6 +271,31 @@ static const char *skip_blanks(const char *at, const char *end)
 	return at;
 }
 
+/* The value that begins at `c`, quoted or not; returns the place behind it. */
+static const char *attr_value(const char *c, const char *end, struct attr *out)
+{
+	const char *close;
+
+	if (c < end && (*c == '"' || *c == '\'')) {
+		close = memchr(c + 1, *c, (gsize)(end - c - 1));
+		out->value = c + 1;
+		out->value_n = (gsize)((close ? close : end) - out->value);
+		return close ? close + 1 : end;
+	}
+	out->value = c;
+	while (c < end && !g_ascii_isspace(*c) && *c != '>')
+		c++;
+	out->value_n = (gsize)(c - out->value);
+	return c;
+}
+
+static const char *skip_space(const char *c, const char *end)
+{
+	while (c < end && g_ascii_isspace(*c))
+		c++;
+	return c;
+}
+
 /* The next attribute of a tag; *at moves behind it. False: the tag ends (*at is its ">" or end). */
 static bool attr_next(const char **at, const char *end, struct attr *out)
 {
@@ -284,25 +309,9 @@ static bool attr_next(const char **at, const char *end, struct attr *out)
 		c++;
 	} while (c < end && !g_ascii_isspace(*c) && *c != '=' && *c != '>' && *c != '/');
 	out->name_n = (gsize)(c - out->name);
-	while (c < end && g_ascii_isspace(*c))
-		c++;
-	if (c < end && *c == '=') {
-		do {
-			c++;
-		} while (c < end && g_ascii_isspace(*c));
-		if (c < end && (*c == '"' || *c == '\'')) {
-			const char *close = memchr(c + 1, *c, (gsize)(end - c - 1));
-
-			out->value = c + 1;
-			c = close ? close + 1 : end;
-			out->value_n = (gsize)((close ? close : end) - out->value);
-		} else {
-			out->value = c;
-			while (c < end && !g_ascii_isspace(*c) && *c != '>')
-				c++;
-			out->value_n = (gsize)(c - out->value);
-		}
-	}
+	c = skip_space(c, end);
+	if (c < end && *c == '=')
+		c = attr_value(skip_space(c + 1, end), end, out);
 	*at = c;
 	return true;
 }

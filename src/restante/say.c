@@ -11,37 +11,31 @@
 
 int rs_exit_of(int kind)
 {
-	switch ((enum rs_err_kind)(kind < 0 ? -kind : kind)) {
-	case RS_OK:
-		return RS_EXIT_DONE;
-	case RS_ENOENT:
-		return RS_EXIT_NOTHING;
-	case RS_EINVAL:
-	case RS_ELIMIT:
-	case RS_EEXIST:
-	case RS_ECORRUPT:
-		return RS_EXIT_DATA;
-	case RS_ENET:
-	case RS_ECLOSED:
-		return RS_EXIT_UNAVAILABLE;
-	case RS_EIO:
-	case RS_ENOSPC:
-	case RS_EROFS:
-		return RS_EXIT_IO;
-	case RS_ENOMEM:
-	case RS_EBUSY:
-	case RS_ETEMP:
-	case RS_ELOCKED:
-		return RS_EXIT_TEMP;
-	case RS_EPROTO:
-		return RS_EXIT_PROTOCOL;
-	case RS_EAUTH:
-	case RS_ECERT:
-		return RS_EXIT_REFUSED;
-	case RS_ECONFIG:
-		return RS_EXIT_CONFIG;
-	}
-	return RS_EXIT_IO;
+	static const enum rs_exit exits[] = {
+		[RS_OK] = RS_EXIT_DONE,
+		[RS_ENOMEM] = RS_EXIT_TEMP,
+		[RS_EINVAL] = RS_EXIT_DATA,
+		[RS_ELIMIT] = RS_EXIT_DATA,
+		[RS_EBUSY] = RS_EXIT_TEMP,
+		[RS_EPROTO] = RS_EXIT_PROTOCOL,
+		[RS_ECLOSED] = RS_EXIT_UNAVAILABLE,
+		[RS_EIO] = RS_EXIT_IO,
+		[RS_ENOSPC] = RS_EXIT_IO,
+		[RS_EROFS] = RS_EXIT_IO,
+		[RS_EEXIST] = RS_EXIT_DATA,
+		[RS_ENOENT] = RS_EXIT_NOTHING,
+		[RS_EAUTH] = RS_EXIT_REFUSED,
+		[RS_ECERT] = RS_EXIT_REFUSED,
+		[RS_ETEMP] = RS_EXIT_TEMP,
+		[RS_ELOCKED] = RS_EXIT_TEMP,
+		[RS_ECORRUPT] = RS_EXIT_DATA,
+		[RS_ECONFIG] = RS_EXIT_CONFIG,
+		[RS_ENET] = RS_EXIT_UNAVAILABLE,
+	};
+	size_t at = (size_t)(kind < 0 ? -kind : kind);
+
+	G_STATIC_ASSERT(G_N_ELEMENTS(exits) == RS_ENET + 1);
+	return at < G_N_ELEMENTS(exits) ? (int)exits[at] : RS_EXIT_IO;
 }
 
 /* In the encoding of the terminal; what it does not have becomes "?". */
