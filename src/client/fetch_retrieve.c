@@ -46,8 +46,7 @@ static int send_more(struct retrieving *t, struct rs_err *err)
  * may be wrong a little, and some count LF as one octet; so little is no reason for doubt. */
 static gboolean is_short(const struct rs_listed *m, guint64 octets)
 {
-	return m->size != UINT64_MAX && m->size > SHORT_BY &&
-	       octets < m->size - m->size / 10 - SHORT_BY;
+	return m->size != UINT64_MAX && octets + m->size / 10 + SHORT_BY < m->size;
 }
 
 static int body_end(struct retrieving *t, const struct rs_pop3c_event *ev, struct rs_err *err)
