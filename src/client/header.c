@@ -183,6 +183,8 @@ static const char *charset_meant(const char *charset, const char *octets, gsize 
 		"us-ascii", "ascii", "utf-8", "utf8", "unknown-8bit", "8bit", "binary", "default"};
 	static const char *const latin[] = {"iso-8859-1", "iso8859-1", "latin1"};
 
+	if (charset && !*charset) /* to iconv that is the charset of this computer */
+		charset = NULL;
 	for (gsize i = 0; charset && i < G_N_ELEMENTS(latin); i++) {
 		if (g_ascii_strcasecmp(charset, latin[i]) == 0)
 			return "windows-1252";

@@ -122,7 +122,7 @@ static gunichar number_char(const char *digits, gsize n)
 	}
 	if (c >= 0x80 && c < 0xa0)
 		c = windows_1252[c - 0x80];
-	return g_unichar_validate(c) ? c : 0xfffd;
+	return c && g_unichar_validate(c) ? c : 0xfffd;
 }
 
 /* The character of "&name;" at `at`; *used octets. 0: it is no such thing. */

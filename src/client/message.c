@@ -153,6 +153,16 @@ static struct rs_part *part_add(struct walk *w, GMimeObject *o, const char *name
 	return part;
 }
 
+/* A type that is no type counts as text/plain (RFC 2045 section 5.2). */
+static bool is_typeless(GMimeObject *o)
+{
+	GMimeHeader *h =
+		g_mime_header_list_get_header(g_mime_object_get_header_list(o), "Content-Type");
+	const char *raw = h ? g_mime_header_get_raw_value(h) : NULL;
+
+	return raw && !strchr(raw, '/');
+}
+
 /* To be read at once: text that the sender did not mean as a file. */
 static bool is_readable(GMimeObject *o)
 {
@@ -160,6 +170,8 @@ static bool is_readable(GMimeObject *o)
 
 	if (!GMIME_IS_PART(o) || g_mime_part_is_attachment(GMIME_PART(o)))
 		return false;
+	if (is_typeless(o))
+		return true;
 	return g_mime_content_type_is_type(type, "text", "*") &&
 	       !g_mime_content_type_is_type(type, "text", "calendar") &&
 	       !g_mime_content_type_is_type(type, "text", "rtf");
@@ -291,7 +303,7 @@ static void walk_object(struct walk *w, GMimeObject *o, bool show)
 /* NULL: GMime makes nothing of it (an empty file). */
 static GMimeMessage *parse(int fd)
 {
-	g_autoptr(GMimeStream) stream = g_mime_stream_fs_new(fd);
+	g_autoptr(GMimeStream) stream = g_mime_stream_fs_new_with_bounds(fd, 0, -1);
 	g_autoptr(GMimeParser) parser = NULL;
 
 	rs_mime_init();

@@ -1,7 +1,6 @@
 /* accounts: values, the file and its lines, passwords outside of it. */
 #include "tests/unit/test.h"
 
-#include <glib/gstdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,46 +8,7 @@
 #include "client/account.h"
 #include "client/places.h"
 #include "client/secret_store.h"
-
-struct home {
-	char *dir;
-	struct rs_places p;
-	struct rs_err err;
-};
-
-static int set_up(void **state)
-{
-	struct home *h = g_new0(struct home, 1);
-
-	h->dir = g_dir_make_tmp("rs-account-XXXXXX", NULL);
-	g_setenv("RESTANTE_HOME", h->dir, TRUE);
-	*state = h;
-	return rs_places_find(&h->p, &h->err);
-}
-
-static int remove_tree(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (dir && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *child = g_build_filename(path, name, NULL);
-
-		remove_tree(child);
-	}
-	return g_remove(path);
-}
-
-static int tear_down(void **state)
-{
-	struct home *h = *state;
-
-	rs_places_finish(&h->p);
-	remove_tree(h->dir);
-	g_free(h->dir);
-	g_free(h);
-	return 0;
-}
+#include "tests/unit/client/home.h"
 
 static void config_write(struct home *h, const char *text)
 {
@@ -402,24 +362,22 @@ static void password__is_the_first_line_of_its_command(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(account__values_are_checked_by_key),
-		TEST(account__a_refused_value_changes_nothing),
-		TEST(account__ports_follow_from_security),
-		TEST(account__names_that_could_leave_the_folder_are_refused),
-		TEST(file__one_that_is_not_there_is_an_empty_list),
-		TEST(file__what_is_saved_comes_back),
-		TEST(file__other_lines_stay_as_they_are),
-		TEST(file__removing_takes_the_group_and_its_password_only),
-		TEST(file__errors_name_file_line_group_and_key),
-		TEST(file__a_link_is_followed),
-		TEST(file__found_by_name_then_by_address_if_only_one_has_it),
-		TEST(password__is_kept_in_a_file_of_its_own_for_the_owner_only),
-		TEST(password__is_the_first_line_of_its_command),
+		HOME_TEST(account__values_are_checked_by_key),
+		HOME_TEST(account__a_refused_value_changes_nothing),
+		HOME_TEST(account__ports_follow_from_security),
+		HOME_TEST(account__names_that_could_leave_the_folder_are_refused),
+		HOME_TEST(file__one_that_is_not_there_is_an_empty_list),
+		HOME_TEST(file__what_is_saved_comes_back),
+		HOME_TEST(file__other_lines_stay_as_they_are),
+		HOME_TEST(file__removing_takes_the_group_and_its_password_only),
+		HOME_TEST(file__errors_name_file_line_group_and_key),
+		HOME_TEST(file__a_link_is_followed),
+		HOME_TEST(file__found_by_name_then_by_address_if_only_one_has_it),
+		HOME_TEST(password__is_kept_in_a_file_of_its_own_for_the_owner_only),
+		HOME_TEST(password__is_the_first_line_of_its_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
