@@ -39,7 +39,8 @@ def main():
     refused = 0
     for octets in messages:
         try:
-            lmtp.sendmail("demo@example.com", [args.address], octets,
+            wire = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            lmtp.sendmail("demo@example.com", [args.address], wire,
                           mail_options=["BODY=8BITMIME"])
         except smtplib.SMTPException as e:
             print("refused:", e, file=sys.stderr)

@@ -150,7 +150,8 @@ class Restanted:
         """By LMTP, one transaction a message; raises when one is refused."""
         with self.lmtp_connect() as link:
             for octets in messages:
-                link.sendmail(sender, [address], octets, mail_options=["BODY=8BITMIME"])
+                wire = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+                link.sendmail(sender, [address], wire, mail_options=["BODY=8BITMIME"])
 
     def deliver_many(self, addresses, messages, sender="peer@example.org"):
         """Each message once for many recipients; every recipient's reply must be 250."""
