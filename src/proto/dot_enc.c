@@ -56,38 +56,38 @@ static size_t one(struct rs_dot_enc *e, uint8_t c, uint8_t *out)
 	return o;
 }
 
-/* How many octets from p on are neither CR nor LF, at most n. */
-static size_t run(const uint8_t *p, size_t n)
+/* Place of the first octet `c` in p[from..to), or `to`. */
+static size_t find(const uint8_t *p, size_t from, size_t to, uint8_t c)
 {
-	const uint8_t *lf = memchr(p, '\n', n);
-	const uint8_t *cr;
+	const uint8_t *at = memchr(p + from, c, to - from);
 
-	if (lf)
-		n = (size_t)(lf - p);
-	cr = memchr(p, '\r', n);
-	return cr ? (size_t)(cr - p) : n;
+	return at ? (size_t)(at - p) : to;
 }
 
 size_t rs_dot_enc(
 	struct rs_dot_enc *e, const uint8_t *in, size_t n, size_t *used, uint8_t *out, size_t out_n)
 {
+	size_t lf =
+		0; /* no LF in front of it; looked for once a line, or lone CRs were quadratic */
 	size_t i = 0;
 	size_t o = 0;
 
 	assert(out_n >= 8);
 	while (i < n && !e->done && out_n - o >= 3) {
-		size_t span;
+		size_t end;
 
 		if (e->state != MIDDLE || in[i] == '\n' || in[i] == '\r') {
 			o += one(e, in[i++], out + o);
 			continue;
 		}
-		span = n - i < out_n - o ? n - i : out_n - o;
-		span = run(in + i, span);
-		memcpy(out + o, in + i, span);
-		i += span;
-		o += span;
-		e->octets += span;
+		end = i + RS_MIN(n - i, out_n - o);
+		if (lf <= i)
+			lf = find(in, i, end, '\n');
+		end = find(in, i, RS_MIN(lf, end), '\r');
+		memcpy(out + o, in + i, end - i);
+		o += end - i;
+		e->octets += end - i;
+		i = end;
 	}
 	*used = e->done ? n : i;
 	return o;
