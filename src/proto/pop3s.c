@@ -362,10 +362,18 @@ enum rs_step rs_pop3s_tls_up(struct rs_pop3s *s, size_t held)
 
 /* --- answers of the owner ------------------------------------------------------------------ */
 
+/* The session ended while the owner's answer was under way: it goes nowhere. */
+static bool over(const struct rs_pop3s *s)
+{
+	return s->state == POP3S_CLOSED || s->state == POP3S_FAILED;
+}
+
 int rs_pop3s_login_ok(struct rs_pop3s *s, const struct rs_drop *drop)
 {
 	size_t marks_n = rs_marks_n(rs_drop_n(drop));
 
+	if (over(s))
+		return -RS_EBUSY;
 	assert(s->state == POP3S_WAIT_LOGIN);
 	pop3s_wipe_login(s);
 	s->marks = calloc(1, marks_n ? marks_n : 1);
@@ -412,6 +420,8 @@ static void err_code(struct rs_pop3s *s, enum rs_pop3_code code, const char *why
 
 void rs_pop3s_refuse(struct rs_pop3s *s, enum rs_pop3_code code, const char *why)
 {
+	if (over(s))
+		return;
 	assert(s->state == POP3S_WAIT_LOGIN || s->state == POP3S_WAIT_OPEN);
 	pop3s_wipe_login(s);
 	err_code(s, code, why);
@@ -425,6 +435,8 @@ void rs_pop3s_refuse(struct rs_pop3s *s, enum rs_pop3_code code, const char *why
 
 void rs_pop3s_body_begin(struct rs_pop3s *s)
 {
+	if (over(s))
+		return;
 	assert(s->state == POP3S_WAIT_OPEN);
 	if (s->enc.lines < 0)
 		pop3s_reply(s, "+OK %llu %s",
@@ -497,6 +509,8 @@ void rs_pop3s_committed(struct rs_pop3s *s, uint32_t not_removed, enum rs_pop3_c
 	const char *name =
 		rs_pop3_code_name(code == RS_POP3_CODE_NONE ? RS_POP3_CODE_SYS_TEMP : code);
 
+	if (over(s))
+		return;
 	assert(s->state == POP3S_WAIT_COMMIT);
 	if (not_removed == 0)
 		pop3s_ok(s, POP3S_T_BYE);
@@ -513,7 +527,7 @@ void rs_pop3s_abort(struct rs_pop3s *s, enum rs_pop3_code code, const char *why)
 	/* In a listing or a body a line of ours would be taken for a part of it. */
 	bool inside = s->state == POP3S_BODY || s->listing != POP3S_LIST_NONE;
 
-	if (s->state == POP3S_CLOSED || s->state == POP3S_FAILED)
+	if (over(s))
 		return;
 	if (!inside && s->state != POP3S_WAIT_TLS && rs_buf_room(&s->out) >= RS_POP3_REPLY_MAX)
 		err_code(s, code, why);

@@ -103,8 +103,10 @@ enum rs_step rs_pop3s_tls_up(struct rs_pop3s *s, size_t held);
 
 /* --- answers ------------------------------------------------------------------------------- */
 
+/* An answer that comes after the session is over (eof, abort) does nothing. */
+
 /* LOGIN: in. `drop` is lent until destroy. -RS_ENOMEM: then the reply is -ERR [SYS/TEMP] and the
- * session stays in AUTHORIZATION. */
+ * session stays in AUTHORIZATION. -RS_EBUSY: the session is over. */
 int rs_pop3s_login_ok(struct rs_pop3s *s, const struct rs_drop *drop);
 
 /* LOGIN with RS_LOGIN_SASL: one more challenge (may be empty), unencoded. -RS_ELIMIT: too long. */
