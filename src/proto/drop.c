@@ -47,7 +47,7 @@ int rs_drop_open(struct rs_slice image, struct rs_drop *out)
 	if (image.n < sizeof(*d.head) || (uintptr_t)image.p % 8)
 		return -RS_ECORRUPT;
 	d.head = (const void *)image.p;
-	if (d.head->magic != RS_DROP_MAGIC || d.head->rows_n > RS_DROP_ROWS_MAX)
+	if (d.head->magic != RS_DROP_MAGIC || d.head->rows_n > RS_DROP_ROWS_MAX || d.head->reserved)
 		return -RS_ECORRUPT;
 	rows_n = d.head->rows_n * sizeof(*d.rows);
 	if (rows_n > image.n - sizeof(*d.head))
