@@ -23,8 +23,9 @@ void fetch_progress(const struct fetch_run *r, enum rs_fetch_phase phase)
 {
 	struct rs_fetch_progress p = {.phase = phase,
 		.done_n = r->report->new_n,
+		.received_n = r->received_n,
 		.total_n = r->plan.fetch ? r->plan.fetch->len : 0,
-		.octets = r->report->octets,
+		.octets = r->received,
 		.octets_total = r->octets_total,
 		.seconds = seconds(r)};
 

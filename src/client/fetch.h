@@ -26,6 +26,7 @@ enum rs_fetch_phase {
 struct rs_fetch_progress {
 	enum rs_fetch_phase phase;
 	guint32 done_n;       /* messages durable here so far */
+	guint32 received_n;   /* messages that came whole     */
 	guint32 total_n;      /* messages to fetch            */
 	guint64 octets;       /* of bodies received           */
 	guint64 octets_total; /* as the server claims, 0 when not known: a hint only */

@@ -33,6 +33,8 @@ struct fetch_run {
 	gint64 batch_began_us;
 	GArray *to_delete; /* struct rs_plan_remove */
 	guint64 octets_total;
+	guint32 received_n; /* bodies, and their octets, that came: for the progress only */
+	guint64 received;
 };
 
 void fetch_step(const struct fetch_run *r, const char *what);

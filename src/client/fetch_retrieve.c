@@ -64,6 +64,7 @@ static int body_end(struct retrieving *t, const struct rs_pop3c_event *ev, struc
 	g_array_append_val(r->batch, got);
 	r->batch_octets += ev->octets;
 	t->answered++;
+	r->received_n++;
 	if (r->batch->len >= BATCH_N || r->batch_octets >= BATCH_OCTETS ||
 		g_get_monotonic_time() - r->batch_began_us > BATCH_US)
 		return fetch_batch_commit(r, err);
@@ -78,6 +79,8 @@ static int on_event(struct retrieving *t, const struct rs_pop3c_event *ev, struc
 	case RS_C_OK:
 		return rs_deliv_begin(r->maildir, NULL, &t->deliv, err);
 	case RS_C_BODY:
+		r->received += ev->text.n;
+		fetch_progress(r, RS_FETCH_RETRIEVE);
 		return rs_deliv_write(t->deliv, ev->text.p, ev->text.n, err);
 	case RS_C_END:
 		return body_end(t, ev, err);

@@ -22,8 +22,9 @@ struct check {
 	/* what happens */
 	GCancellable *cancel;
 	GMainLoop *loop;
-	bool draw;        /* progress on the terminal                    */
-	const char *name; /* of the account being checked                */
+	bool draw;        /* progress on the terminal   */
+	const char *name; /* of the account being checked */
+	gint64 began_us;
 	struct rs_fetch fetch;
 	struct rs_fetch_report report;
 	GMutex lock; /* over `latest`, which the fetching thread writes */
@@ -69,7 +70,7 @@ static char *progress_words(const char *name, const struct rs_fetch_progress *p)
 	case RS_FETCH_RETRIEVE:
 		transfer = transfer_words(p);
 		return g_strdup_printf(_("%s: message %u of %u, %s"), name,
-			MIN(p->done_n + 1, p->total_n), p->total_n, transfer);
+			MIN(p->received_n + 1, p->total_n), p->total_n, transfer);
 	case RS_FETCH_DELETE:
 		return g_strdup_printf(_("%s: deleting on the server"), name);
 	case RS_FETCH_DONE:
@@ -94,6 +95,8 @@ static gboolean draw(gpointer data)
 	g_mutex_lock(&c->lock);
 	p = c->latest;
 	g_mutex_unlock(&c->lock);
+	/* by the clock, so that one sees it stand still when the server is silent */
+	p.seconds = (double)(g_get_monotonic_time() - c->began_us) / G_USEC_PER_SEC;
 	words = progress_words(c->name, &p);
 	cut = rs_columns_cut(words, rs_terminal(NULL) - 1);
 	clear_line(c);
@@ -234,6 +237,7 @@ static int check_account(
 	struct rs_secret *password = NULL;
 
 	c->name = a->name;
+	c->began_us = g_get_monotonic_time();
 	c->latest = (struct rs_fetch_progress){.phase = RS_FETCH_CONNECT};
 	c->report = (struct rs_fetch_report){0};
 	c->fetch = (struct rs_fetch){.account = a,
