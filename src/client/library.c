@@ -115,9 +115,10 @@ static void entry_free(void *e)
 }
 
 /* Consonants only: no digits (those are numbers), no words by chance. */
+static const char letters[] = "bcdfghjkmnpqrstvwxz";
+
 static void id_make(struct rs_slice unique, char id[RS_ENTRY_ID_N + 1])
 {
-	static const char letters[] = "bcdfghjkmnpqrstvwxz";
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
 	guint8 digest[32];
 	gsize digest_n = sizeof(digest);
@@ -339,12 +340,13 @@ void rs_library_remember(struct rs_library *l, const GPtrArray *entries)
 		file, text->str, (gssize)text->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
 }
 
-/* Line `number` (from 1) of the last listing: *id and the folder. */
-static int number_find(struct rs_library *l, guint64 number, char id[RS_ENTRY_ID_N + 1],
+/* Line number `word` (from 1) of the last listing: *id and the folder. */
+static int number_find(struct rs_library *l, const char *word, char id[RS_ENTRY_ID_N + 1],
 	guint *folder_at, struct rs_err *err)
 {
 	g_autofree char *file = last_file(l);
 	g_autofree char *text = NULL;
+	guint64 number = g_ascii_strtoull(word, NULL, 10);
 	const char *line;
 	size_t n;
 
@@ -359,9 +361,7 @@ static int number_find(struct rs_library *l, guint64 number, char id[RS_ENTRY_ID
 	n = line ? strcspn(line, "\n") : 0;
 	if (!number || n < RS_ENTRY_ID_N + 2)
 		return rs_err_set(err, RS_ENOENT,
-			_("the last listing has no number %" G_GUINT64_FORMAT
-			  "; run: restante list"),
-			number);
+			_("the last listing has no number %s; run: restante list"), word);
 	memcpy(id, line, RS_ENTRY_ID_N);
 	id[RS_ENTRY_ID_N] = '\0';
 	text[line - text + (ptrdiff_t)n] = '\0';
@@ -424,7 +424,8 @@ static int find_by_id(
 {
 	guint found = 0;
 
-	if (strlen(word) < RS_ENTRY_ID_MIN || strlen(word) > RS_ENTRY_ID_N)
+	if (strlen(word) < RS_ENTRY_ID_MIN || strlen(word) > RS_ENTRY_ID_N ||
+		strspn(word, letters) != strlen(word))
 		return rs_err_set(err, RS_EINVAL,
 			_("'%s' is neither a number of the last listing nor the id of a message"),
 			word);
@@ -453,7 +454,7 @@ int rs_library_find(
 	if (!is_number(word)) {
 		rc = find_by_id(l, word, &e, err);
 	} else {
-		rc = number_find(l, g_ascii_strtoull(word, NULL, 10), id, &folder_at, err);
+		rc = number_find(l, word, id, &folder_at, err);
 		if (rc == 0 && !folder_find(l, folder_at, id, &e))
 			rc = rs_err_set(err, RS_ENOENT,
 				_("message %s of the last listing is not there any more"), word);

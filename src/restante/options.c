@@ -20,7 +20,8 @@ int rs_usage(const struct rs_command *self, const char *fmt, ...)
 int rs_options(const struct rs_command *self, const GOptionEntry *entries, const char *more,
 	int *argc, char ***argv)
 {
-	g_autoptr(GOptionContext) context = g_option_context_new(self->arguments);
+	g_autoptr(GOptionContext) context =
+		g_option_context_new(*self->arguments ? self->arguments : NULL);
 	g_autofree char *program = g_strdup_printf("restante %s", self->name);
 	g_autoptr(GError) error = NULL;
 

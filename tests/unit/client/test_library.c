@@ -181,7 +181,8 @@ static void library__an_id_is_found_by_its_beginning_if_only_one_has_it(void **s
 	assert_int_equal(rs_library_find(l, at(list, 0)->id, &e, &h->err), -RS_EINVAL);
 	assert_null(e);
 	assert_int_equal(rs_library_find(l, "bcd", &e, &h->err), -RS_EINVAL);
-	assert_int_equal(rs_library_find(l, "aaaa", &e, &h->err), -RS_ENOENT);
+	assert_int_equal(rs_library_find(l, "bbbb", &e, &h->err), -RS_ENOENT);
+	assert_int_equal(rs_library_find(l, "aaaa", &e, &h->err), -RS_EINVAL);
 	assert_int_equal(rs_library_find(l, "", &e, &h->err), -RS_EINVAL);
 	rs_library_close(&l);
 }
