@@ -154,6 +154,7 @@ def _():
         for cut in range(1, len(text) + 1, 3):
             raw, f = s.raw()
             f.write(text[:cut])
+            f.close()
             raw.close()
         def whole():
             pop = login(s)
