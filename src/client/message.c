@@ -15,6 +15,7 @@
 
 #define DEPTH_MAX    32
 #define FAR_FUTURE_S G_GINT64_CONSTANT(253402300799) /* end of the year 9999 */
+#define COUNTED_MAX  (1024 * 1024)
 #define PIECE        16384
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeFilter, g_object_unref)
@@ -82,19 +83,26 @@ static GString *content_read(GMimePart *part, gsize max, bool *more)
 	return out;
 }
 
-/* Octets after decoding, near enough: without reading the part. */
+/* Octets after decoding: counted where that is quick, else near enough. */
 static guint64 content_size(GMimePart *part)
 {
 	GMimeDataWrapper *content = g_mime_part_get_content(part);
-	GMimeStream *stream = content ? g_mime_data_wrapper_get_stream(content) : NULL;
-	gint64 n = stream ? g_mime_stream_length(stream) : 0;
+	GMimeStream *raw = content ? g_mime_data_wrapper_get_stream(content) : NULL;
+	gint64 n = raw ? g_mime_stream_length(raw) : 0;
+	g_autoptr(GMimeStream) stream = NULL;
+	guint64 count = 0;
+	char piece[PIECE];
+	ssize_t k;
 
-	if (n <= 0)
-		return 0;
-	if (g_mime_data_wrapper_get_encoding(content) == GMIME_CONTENT_ENCODING_BASE64)
-		return (guint64)n / 78 * 57 +
-		       (guint64)n % 78 * 3 / 4; /* lines of 76 and CRLF or LF */
-	return (guint64)n;
+	if (n > COUNTED_MAX &&
+		g_mime_data_wrapper_get_encoding(content) == GMIME_CONTENT_ENCODING_BASE64)
+		return (guint64)n / 77 * 57; /* lines of 76 */
+	if (n > COUNTED_MAX)
+		return (guint64)n;
+	stream = content_stream(part);
+	while (stream && (k = g_mime_stream_read(stream, piece, sizeof(piece))) > 0)
+		count += (guint64)k;
+	return count;
 }
 
 /* --- text ------------------------------------------------------------------------------------ */

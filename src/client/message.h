@@ -20,7 +20,7 @@ struct rs_part {
 	guint number;
 	char *type;       /* "image/png"                               */
 	char *name;       /* file name as the sender gave it, cleaned; "" */
-	guint64 size;     /* octets, decoded where that is cheap to say; 0: not known */
+	guint64 size;     /* octets, decoded; of large parts near enough; 0: not known */
 	bool shown;       /* its text is in rs_message.text            */
 	bool alternative; /* another form of what is shown */
 };

@@ -52,32 +52,27 @@ static gboolean oauth2_cb(const char *option, const char *value, gpointer data, 
 	}
 
 static const GOptionEntry entries[] = {
-	TEXT("name", name, N_("What to call it (the address if not given)"), N_("NAME")),
+	TEXT("name", name, N_("What to call it (if not: the address)"), N_("NAME")),
 	TEXT("pop3", pop3, N_("POP3 server of the provider"), N_("HOST[:PORT]")),
-	TEXT("security", security, N_("tls (the rule), starttls, or none (everybody can listen)"),
-		"tls|starttls|none"),
-	TEXT("user", user, N_("User name there (the address if not given)"), N_("USER")),
+	TEXT("security", security, N_("tls (if not given), starttls, or none: in the open"),
+		N_("HOW")),
+	TEXT("user", user, N_("User name there (if not: the address)"), N_("USER")),
 	TEXT("smtp", smtp, N_("SMTP server of the provider"), N_("HOST[:PORT]")),
-	TEXT("smtp-security", smtp_security, N_("The same for sending"), "tls|starttls|none"),
-	TEXT("smtp-user", smtp_user, N_("User name for sending (as for POP3 if not given)"),
-		N_("USER")),
+	TEXT("smtp-security", smtp_security, N_("The same for sending"), N_("HOW")),
+	TEXT("smtp-user", smtp_user, N_("User name for sending (if not: as for POP3)"), N_("USER")),
 	FLAG("smtp-no-auth", smtp_no_auth, N_("Send without logging in")),
 	FLAG("no-smtp", no_smtp, N_("This account does not send")),
-	TEXT("leave", leave, N_("Mail on the server: keep it, or delete it when it is safe here"),
-		"keep|delete"),
+	TEXT("leave", leave, N_("keep mail on the server, or delete it there"), "keep|delete"),
 	FLAG("password-stdin", password_stdin, N_("Read the password from standard input")),
-	TEXT("password-command", password_command,
-		N_("Command that prints the password, run at each check"), N_("COMMAND")),
+	TEXT("password-command", password_command, N_("Command that prints the password"),
+		N_("CMD")),
 	{"oauth2", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (void *)oauth2_cb,
-		N_("Log in through the provider's web page (not there yet)"), N_("ISSUER")},
+		N_("Log in by the web browser (not there yet)"), N_("ISSUER")},
 	TEXT("maildir", maildir, N_("Folder (Maildir) that new mail goes to"), N_("DIR")),
-	TEXT("deliver-to", deliver_to, N_("Where new mail goes to; now: maildir:DIR"),
-		N_("TARGET")),
-	TEXT("ca-file", ca_file, N_("Trust the certificates in this file (PEM) instead"),
-		N_("FILE")),
-	TEXT("pin", pin, N_("Trust this certificate of the server, by its fingerprint"),
-		N_("SHA256")),
-	TEXT("timeout", timeout, N_("Give a silent server up after so long"), N_("SECONDS")),
+	TEXT("deliver-to", deliver_to, N_("Where new mail goes to; now: maildir:DIR"), N_("WHERE")),
+	TEXT("ca-file", ca_file, N_("Trust the certificates in this file (PEM)"), N_("FILE")),
+	TEXT("pin", pin, N_("Trust this certificate, by its fingerprint"), N_("SHA256")),
+	TEXT("timeout", timeout, N_("Give up a server silent for so long"), N_("SECONDS")),
 	FLAG("no-discovery", no_discovery, N_("Do not look for the provider's settings")),
 	FLAG("no-input", no_input, N_("Never ask")),
 	FLAG("no-test", no_test, N_("Save without logging in first")),
@@ -342,7 +337,12 @@ int rs_account_add(const struct rs_command *self, int argc, char **argv)
 	struct rs_account *a;
 	struct rs_places places;
 	struct rs_err err;
-	int status = rs_options(self, entries, NULL, &argc, &argv);
+	int status = rs_options(self, entries,
+		_("For example: restante account add anna@example.org --pop3 pop.example.org\n\n"
+		  "Ports, if not given: 995 with tls, 110 with starttls. Without --leave mail "
+		  "stays\n"
+		  "on the server, too. The login is tried before anything is saved."),
+		&argc, &argv);
 
 	if (status)
 		return status;

@@ -142,8 +142,8 @@ static int run(const struct rs_command *self, int argc, char **argv)
 {
 	struct list_options o = {.columns = rs_terminal(NULL)};
 	const GOptionEntry entries[] = {
-		{"all", 'a', 0, G_OPTION_ARG_NONE, &o.all,
-			N_("All messages (on a terminal: not only the newest screenful)"), NULL},
+		{"all", 'a', 0, G_OPTION_ARG_NONE, &o.all, N_("Not only a screenful of the newest"),
+			NULL},
 		{"limit", 'n', 0, G_OPTION_ARG_INT, &o.limit, N_("Only the newest N"), N_("N")},
 		{"ids", 'i', 0, G_OPTION_ARG_NONE, &o.ids,
 			N_("Show the ids that stay, beside the numbers"), NULL},
@@ -153,9 +153,8 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	int status = rs_options(self, entries,
 		_("FOLDER is an account, a folder below mail/, or a path; without it the inboxes "
 		  "of\n"
-		  "all accounts are listed. N: not read yet, r: answered, !: flagged. A number "
-		  "means\n"
-		  "this message until the next listing: restante show 1"),
+		  "all accounts are listed. N: not read yet, r: answered, !: flagged. A number\n"
+		  "means that message until the next listing: restante show 1"),
 		&argc, &argv);
 
 	if (status)

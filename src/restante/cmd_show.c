@@ -152,8 +152,8 @@ static int run(const struct rs_command *self, int argc, char **argv)
 {
 	struct show_options o = {.columns = rs_terminal(NULL)};
 	const GOptionEntry entries[] = {
-		{"raw", 0, 0, G_OPTION_ARG_NONE, &o.raw,
-			N_("The message as it was received (for a file or another program)"), NULL},
+		{"raw", 0, 0, G_OPTION_ARG_NONE, &o.raw, N_("The message as it was received"),
+			NULL},
 		{"keep-unread", 0, 0, G_OPTION_ARG_NONE, &o.keep_unread,
 			N_("Do not mark it as read"), NULL},
 		{NULL},
@@ -161,7 +161,8 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	int status = rs_options(self, entries,
 		_("ID is a number of the last listing, or the id that list --ids shows. Links of "
 		  "an\n"
-		  "HTML message stand at its end; nothing is ever fetched from the network."),
+		  "HTML message stand at its end; nothing is ever fetched from the network.\n"
+		  "restante save takes the numbers of parts."),
 		&argc, &argv);
 
 	if (status)

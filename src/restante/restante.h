@@ -33,6 +33,7 @@ struct rs_command {
 extern const struct rs_command rs_cmd_account;
 extern const struct rs_command rs_cmd_check;
 extern const struct rs_command rs_cmd_list;
+extern const struct rs_command rs_cmd_save;
 extern const struct rs_command rs_cmd_show;
 
 /* The one place where an error kind (0 or a negative rs_err_kind) becomes an exit status. */

@@ -133,6 +133,33 @@ def _():
             one_sentence(home.run(*words, status=USAGE)[1])
 
 
+@tap.case("every help fits a terminal of 80 columns, in each language")
+def _():
+    with Home() as home:
+        for language in ("en", "de"):
+            env = {"LANGUAGE": language}
+            names = re.findall(r"^  (\w+) ", home.run("--help", env=env)[0], re.M)
+            for words in ([], *([name] for name in names), *(["account", sub] for sub in (
+                    "add", "list", "show", "remove"))):
+                out, _ = home.run(*words, "--help", env=env)
+                long = [line for line in out.splitlines() if len(line) > 80]
+                assert not long, long
+
+
+@tap.case("the manual names every command and every option")
+def _():
+    with open(os.path.join(peers.TOP, "data/man/restante.1")) as f:
+        manual = f.read()
+    with Home() as home:
+        for name in re.findall(r"^  (\w+) ", home.run("--help")[0], re.M):
+            assert f"Cm {name}" in manual, name
+            subs = ("add", "list", "show", "remove") if name == "account" else ("",)
+            for sub in subs:
+                out, _ = home.run(name, *filter(None, [sub]), "--help")
+                for short, long in re.findall(r"^  (?:-(\w), )?--([\w-]+)", out, re.M):
+                    assert f"Fl Fl {long}" in manual or f"Fl {short}" in manual, (name, long)
+
+
 @tap.case("what is not there yet is said, not taken in silence")
 def _():
     with Home() as home:
@@ -284,7 +311,8 @@ def see_show(home):
     n, _ = number_of(home, "Rechnung")
     out, _ = home.run("show", n)
     assert "14 × Körnerbrötchen" in out
-    assert "2  Rechnung für Oktober.pdf  application/pdf, 729 bytes" in out, out
+    assert "2  Rechnung für Oktober.pdf  application/pdf, 738 bytes" in out, out
+    see_save(home, n)
     n, _ = number_of(home, "begin with a dot")
     assert "\n.\n..\n...\n" in home.run("show", n)[0]
     raw = home.run("show", "--raw", n)[0].encode()
@@ -300,6 +328,27 @@ def see_show(home):
     with open("/dev/full", "wb") as full:
         _, err = home.run("list", stdout=full, status=IO)
         assert "standard output" in one_sentence(err)
+
+
+def see_save(home, n):
+    with tempfile.TemporaryDirectory() as folder:
+        name = "Rechnung für Oktober.pdf"
+        assert home.run("save", n, "2", cwd=folder)[0] == f"./{name}\n"
+        with open(os.path.join(folder, name), "rb") as f:
+            pdf = f.read()
+        assert len(pdf) == 738 and pdf.startswith(b"%PDF-") and pdf.endswith(b"%%EOF\n")
+        _, err = home.run("save", n, "2", cwd=folder, status=IO)
+        assert "--output" in one_sentence(err)
+        home.run("save", n, "2", "-o", os.path.join(folder, "other.pdf"))
+        with open(os.path.join(folder, "other.pdf"), "rb") as f:
+            assert f.read() == pdf
+        assert home.run("save", n, "2", "--output=-")[0].encode() == pdf
+        _, err = home.run("save", n, "3", cwd=folder, status=NOTHING)
+        assert "no part 3" in one_sentence(err)
+        one_sentence(home.run("save", n, "pdf", status=USAGE)[1])
+        with open("/dev/full", "wb") as full:
+            home.run("save", n, "2", "-o", "-", stdout=full, status=IO)
+        assert sorted(os.listdir(folder)) == sorted([name, "other.pdf"])
 
 
 @tap.case("check --json: one line an account, as the design has it")
@@ -318,6 +367,24 @@ def _():
         assert bad["account"] == "broken" and bad["error"]["code"] == "network"
         assert set(bad["error"]) == {"code", "text"} and not err
         assert json.loads(home.run("check", "anna", "--json")[0])["new"] == 0
+
+
+@tap.case("a file is saved in this folder whatever the sender calls it")
+def _():
+    part = b'--b\nContent-Disposition: attachment; filename="%s"\n\nx\n'
+    body = b"".join(part % name for name in (b"../../evil", b".bashrc", b"/etc/passwd", b"a\x1bb"))
+    head = b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+    with fake([head + body + b"--b--\n"]) as (home, server):
+        home.add(server.port, security="none")
+        home.run("check")
+        home.run("list")
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "in"))
+            for number in "1234":
+                home.run("save", "1", number, cwd=os.path.join(folder, "in"))
+            assert os.listdir(folder) == ["in"]
+            names = sorted(os.listdir(os.path.join(folder, "in")))
+            assert names == ["_._.._evil", "_bashrc", "_etc_passwd", "a␛b"], names
 
 
 @tap.case("delete mode clears the server")
