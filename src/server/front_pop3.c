@@ -101,25 +101,6 @@ static void ask_login(struct pop3 *p, const struct rs_pop3s_event *ev)
 	rs_conn_alive(p->sess.conn, LOGIN_TIME_S);
 }
 
-static void ask_commit(struct pop3 *p)
-{
-	struct rs_link *l = store_of(p);
-	uint32_t marked;
-	const uint8_t *marks = rs_pop3s_marks(p->engine, &marked);
-
-	p->removed_n = marked;
-	if (marked == 0) {
-		rs_pop3s_committed(p->engine, 0, RS_POP3_CODE_NONE);
-		return;
-	}
-	rs_link_begin(l, RS_MSG_COMMIT);
-	rs_link_u64(l, p->sess.id);
-	rs_link_octets(l, rs_slice(marks, rs_marks_n(rs_drop_n(&p->drop))));
-	rs_link_end(l);
-	p->wait = WAIT_COMMIT;
-	p->told_commit = true;
-}
-
 static void let_go(struct pop3 *p)
 {
 	struct rs_link *l = store_of(p);
@@ -130,6 +111,26 @@ static void let_go(struct pop3 *p)
 		rs_link_end(l);
 	}
 	p->store = NO_STORE;
+}
+
+static void ask_commit(struct pop3 *p)
+{
+	struct rs_link *l = store_of(p);
+	uint32_t marked;
+	const uint8_t *marks = rs_pop3s_marks(p->engine, &marked);
+
+	p->removed_n = marked;
+	if (marked == 0) {
+		let_go(p); /* before the "+OK": whoever reads it may log in again at once */
+		rs_pop3s_committed(p->engine, 0, RS_POP3_CODE_NONE);
+		return;
+	}
+	rs_link_begin(l, RS_MSG_COMMIT);
+	rs_link_u64(l, p->sess.id);
+	rs_link_octets(l, rs_slice(marks, rs_marks_n(rs_drop_n(&p->drop))));
+	rs_link_end(l);
+	p->wait = WAIT_COMMIT;
+	p->told_commit = true;
 }
 
 /* --- answers ------------------------------------------------------------------------------- */
@@ -265,6 +266,7 @@ static bool on_committed(struct pop3 *p, struct rs_msg_in *m)
 	if (!rs_msg_end(m) || p->wait != WAIT_COMMIT)
 		return false;
 	p->wait = WAIT_NOTHING;
+	let_go(p);
 	if (err != RS_STORE_OK) {
 		left = p->removed_n;
 		p->removed_n = 0;

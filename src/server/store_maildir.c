@@ -3,6 +3,8 @@
  *
  * A queue (of a drop or of a delivery):
  *   jobs wait --pump--> one job (a run of reads counts as one) on a worker --> callbacks --> pump
+ * A mailbox whose last session has said QUIT is still locked while the files are removed; who opens it
+ * meanwhile waits for that (`closing`) instead of being told that somebody else is there.
  * Facts: at most one job of a queue is with a worker; nothing else touches its maildrop then; a
  *        queue whose owner closed it runs only its last job, calls nobody back, and frees itself. */
 #include <errno.h>
@@ -18,6 +20,7 @@
 struct maildir_store {
 	struct rs_store base;
 	uv_loop_t *loop;
+	GHashTable *closing; /* mailbox -> struct rs_store_drop that is being closed */
 };
 
 /* --- queues -------------------------------------------------------------------------------- */
@@ -174,14 +177,20 @@ static const char *why(const struct job *j)
 
 struct rs_store_drop {
 	struct queue q;
+	struct maildir_store *store;
 	char *mailbox;
 	struct rs_maildrop *drop;
+	struct rs_store_drop *behind; /* opens when this one has closed */
 };
 
 static void drop_free(void *p)
 {
 	struct rs_store_drop *d = p;
 
+	if (g_hash_table_lookup(d->store->closing, d->mailbox) == d)
+		g_hash_table_remove(d->store->closing, d->mailbox);
+	if (d->behind)
+		pump(&d->behind->q);
 	g_free(d->mailbox);
 	g_free(d);
 }
@@ -208,13 +217,20 @@ static void maildir_open(struct rs_store *s, const char *mailbox, rs_store_open_
 {
 	struct rs_store_drop *d = g_new0(struct rs_store_drop, 1);
 	struct job *j = job_new(d, open_work, open_done, arg);
+	struct rs_store_drop *before;
 
 	d->q.loop = ((struct maildir_store *)s)->loop;
 	d->q.owner = d;
 	d->q.free_owner = drop_free;
+	d->store = (struct maildir_store *)s;
 	d->mailbox = g_strdup(mailbox);
 	j->cb.open = cb;
-	push(&d->q, j);
+	before = g_hash_table_lookup(d->store->closing, mailbox);
+	g_queue_push_tail(&d->q.waiting, j);
+	if (before && !before->behind)
+		before->behind = d;
+	else
+		pump(&d->q);
 }
 
 static struct rs_slice maildir_image(const struct rs_store_drop *d)
@@ -320,6 +336,7 @@ static void close_work(struct job *j)
 
 static void maildir_close(struct rs_store_drop *d)
 {
+	g_hash_table_replace(d->store->closing, d->mailbox, d);
 	close_queue(&d->q, job_new(d, close_work, NULL, NULL));
 }
 
@@ -503,12 +520,14 @@ static int maildir_start(
 
 	s->base.ops = &rs_store_maildir;
 	s->loop = loop;
+	s->closing = g_hash_table_new(g_str_hash, g_str_equal);
 	*out = &s->base;
 	return 0;
 }
 
 static void maildir_stop(struct rs_store *s)
 {
+	g_hash_table_unref(((struct maildir_store *)s)->closing);
 	g_free(s);
 }
 
