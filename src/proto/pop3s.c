@@ -32,6 +32,8 @@
 #define OUT_MIN    1024u /* two full reply lines                                        */
 #define OUT_IDLE   1024u /* an empty output larger than this gives its memory back       */
 #define BODY_CHUNK 65536u
+#define MECHS_MAX  400u /* octets of a list of mechanisms                               */
+#define TEXT_MAX   200u /* octets of each other text of the configuration               */
 
 /* line_max   RFC 2449 section 4: a command has at most 255 octets with its CRLF
  * sasl_max   a 16 KiB OAuth token in base64, and the command in front of it
@@ -146,10 +148,23 @@ void pop3s_list_begin(struct rs_pop3s *s, enum pop3s_listing what)
 
 /* --- lifecycle ----------------------------------------------------------------------------- */
 
+/* True where `text` is one line of at most `max` octets; NULL is. */
+static bool text_fits(const char *text, size_t max)
+{
+	struct rs_slice s = rs_slice_str(text ? text : "");
+
+	return s.n <= max && rs_slice_find(s, '\r') == s.n && rs_slice_find(s, '\n') == s.n;
+}
+
 static int cfg_check(const struct rs_pop3s_cfg *cfg)
 {
 	const struct rs_pop3s_limits *l = &cfg->limits;
 
+	/* with these the banner fits one line and the CAPA answer an empty output */
+	if (!text_fits(cfg->mechs, MECHS_MAX) || !text_fits(cfg->mechs_plain, MECHS_MAX) ||
+		!text_fits(cfg->implementation, TEXT_MAX) || !text_fits(cfg->greeting, TEXT_MAX) ||
+		!text_fits(cfg->apop_timestamp, TEXT_MAX))
+		return -RS_EINVAL;
 	if (l->line_max < 16 || l->sasl_max < l->line_max || l->out_max < OUT_MIN)
 		return -RS_EINVAL;
 	if ((cfg->flags & RS_POP3S_TLS) && (cfg->flags & RS_POP3S_STLS))

@@ -86,7 +86,8 @@ struct rs_pop3s_event {
 };
 
 /* Puts the banner into the output. `cfg` and its texts are lent until destroy. -RS_ENOMEM,
- * -RS_EINVAL: limits or flags that contradict each other. */
+ * -RS_EINVAL: limits or flags that contradict each other, a list of mechanisms of more than 400
+ * octets, another text of more than 200 or of more than one line. */
 int rs_pop3s_create(const struct rs_pop3s_cfg *cfg, struct rs_pop3s **out) RS_MUST_USE;
 void rs_pop3s_destroy(struct rs_pop3s **s);
 
