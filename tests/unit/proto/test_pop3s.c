@@ -379,6 +379,26 @@ static bool whole_session(struct session *t)
 	return true;
 }
 
+static void pop3s__reply_line_has_at_most_512_octets(void **state)
+{
+	struct session *t = begin(RS_POP3S_CLEARTEXT, 1);
+	char why[1000];
+	size_t from;
+
+	memset(why, 'w', sizeof(why));
+	why[999] = 0;
+	start(t);
+	assert_int_equal(feed(t, "USER a\r\n"), RS_MORE);
+	assert_int_equal(feed(t, "PASS b\r\n"), RS_EVENT);
+	from = t->said_n;
+	rs_pop3s_refuse(t->engine, RS_POP3_CODE_LOGIN_DELAY, why);
+	drain(t);
+	assert_in_range(t->said_n - from, 300, 512);
+	assert_memory_equal(t->said + from, "-ERR [LOGIN-DELAY] w", 20);
+	assert_string_equal(t->said + t->said_n - 3, "w\r\n");
+	end(t);
+}
+
 /* Whichever allocation fails: nothing is used after it, nothing leaks, the session says so or ends. */
 static void pop3s__every_allocation_may_fail(void **state)
 {
@@ -433,6 +453,7 @@ static void pop3s__no_command_is_taken_without_room_for_its_reply(void **state)
 	assert_true(used < strlen(text));
 	assert_int_equal(used % 6, 0);
 	assert_true(rs_pop3s_out_room(t->engine) < RS_POP3_REPLY_MAX);
+	assert_true(rs_pop3s_out_room(t->engine) + strlen("+OK Done\r\n") >= RS_POP3_REPLY_MAX);
 	assert_int_equal(rs_pop3s_out(t->engine).n, used / 6 * strlen("+OK Done\r\n"));
 	end(t);
 }
@@ -631,6 +652,7 @@ int main(void)
 		cmocka_unit_test(pop3s__challenge_longer_than_the_output_is_told),
 		cmocka_unit_test(pop3s__100000_rows_are_never_all_in_memory),
 		cmocka_unit_test(pop3s__every_allocation_may_fail),
+		cmocka_unit_test(pop3s__reply_line_has_at_most_512_octets),
 		cmocka_unit_test(pop3s__an_event_blocks_until_it_is_answered),
 		cmocka_unit_test(pop3s__no_command_is_taken_without_room_for_its_reply),
 		cmocka_unit_test(pop3s__an_answer_after_the_end_does_nothing),
