@@ -32,14 +32,15 @@ void front_sess_remove(struct front *f, struct front_sess *s)
 		g_hash_table_remove(f->sessions, &s->id);
 }
 
-/* A maildrop was opened for somebody who hung up meanwhile: the store must not keep it locked. */
-static void close_orphan(struct rs_proc *r, uint32_t store, uint64_t id)
+/* A store did something for a session that ended meanwhile (CLOSE: a maildrop is open, DATA_DROP: a
+ * recipient is ready): it must not keep it. */
+static void end_orphan(struct rs_proc *r, uint32_t store, uint64_t id, enum rs_msg_type type)
 {
 	struct rs_link *l = r->stores[store];
 
 	if (!l)
 		return;
-	rs_link_begin(l, RS_MSG_CLOSE);
+	rs_link_begin(l, type);
 	rs_link_u64(l, id);
 	rs_link_end(l);
 }
@@ -55,7 +56,9 @@ static bool front_message(struct rs_proc *r, enum rs_role peer, uint32_t index, 
 	if (s)
 		return s->ops->message(s, peer, index, m);
 	if (m->type == RS_MSG_OPENED)
-		close_orphan(r, index, id);
+		end_orphan(r, index, id, RS_MSG_CLOSE);
+	else if (m->type == RS_MSG_RCPT_READY)
+		end_orphan(r, index, id, RS_MSG_DATA_DROP);
 	return true; /* it crossed with the end of the session */
 }
 

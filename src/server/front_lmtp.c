@@ -15,6 +15,7 @@
 #include "server/log.h"
 
 #define ANSWER_TIME_S 300 /* RFC 5321 section 4.5.3.2: what the sender waits at least */
+#define RCPT_TIME_S   30  /* auth and store must have answered by then; else 421 */
 #define NO_RESULT     (-1)
 
 struct rcpt {
@@ -112,6 +113,7 @@ static void ask_rcpt(struct lmtp *p, struct rs_slice address)
 	rs_link_u32(l, p->rcpts->len);
 	rs_link_octets(l, address);
 	rs_link_end(l);
+	rs_conn_alive(p->sess.conn, RCPT_TIME_S);
 }
 
 /* --- octets -------------------------------------------------------------------------------- */

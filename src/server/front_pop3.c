@@ -16,7 +16,7 @@
 #include "server/log.h"
 
 #define NO_STORE       UINT32_MAX
-#define LOGIN_TIME_S   60   /* auth and store must have answered by then */
+#define LOGIN_TIME_S   30   /* auth and store must have answered by then */
 #define DELAY_FIRST_MS 1000 /* first refused login; doubled each time    */
 #define DELAY_MAX_MS   15000
 #define IMAGE_MAX      (1u << 30)
@@ -183,10 +183,17 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 	int fd = err == RS_STORE_OK ? rs_msg_fd(m) : -1;
 	bool good;
 
-	if (!rs_msg_end(m) || p->wait != WAIT_LOGIN) {
+	if (!rs_msg_end(m)) {
 		if (fd >= 0)
 			close(fd);
 		return false;
+	}
+	if (p->wait != WAIT_LOGIN) { /* too late: the session is ending */
+		if (fd >= 0)
+			close(fd);
+		p->store = store;
+		let_go(p);
+		return true;
 	}
 	if (err != RS_STORE_OK) {
 		refuse(p, code_of(err), NULL);
@@ -308,13 +315,20 @@ static bool pop3_message(
 	return ok;
 }
 
+/* No answer about a login. The session ends with it, so that an answer that comes all the same belongs to
+ * nobody and cannot be taken for that of a second try. */
+static void give_up_login(struct pop3 *p)
+{
+	refuse(p, RS_POP3_CODE_SYS_TEMP, NULL);
+	(void)rs_pop3s_eof(p->engine);
+}
+
 static void pop3_peer_gone(struct front_sess *s, enum rs_role peer, uint32_t index)
 {
 	struct pop3 *p = (struct pop3 *)s;
 
 	if (p->wait == WAIT_LOGIN) {
-		/* whoever was asked, the answer may never come */
-		refuse(p, RS_POP3_CODE_SYS_TEMP, NULL);
+		give_up_login(p); /* whoever was asked, the answer may never come */
 	} else if (peer == RS_ROLE_STORE && index == p->store) {
 		p->store = NO_STORE;
 		if (p->wait == WAIT_COMMIT) /* decided or not: nobody can say, so it is not a yes */
@@ -541,7 +555,7 @@ static void on_idle(struct rs_conn *c)
 		return;
 	}
 	if (p->wait == WAIT_LOGIN) {
-		refuse(p, RS_POP3_CODE_SYS_TEMP, NULL);
+		give_up_login(p);
 	} else if (p->wait == WAIT_BODY || p->wait == WAIT_COMMIT) {
 		rs_conn_alive(c,
 			LOGIN_TIME_S); /* the store takes its time; it is not the client's fault */

@@ -223,10 +223,9 @@ static void on_peer_closed(void *arg, struct rs_link *l, const char *why)
 	if (!peer_of(r, l, &peer, &index))
 		return;
 	*slot(r, peer, index) = NULL;
-	if (r->stopping)
-		return;
-	rs_log(RS_LOG_WARNING, "link-lost", "peer", rs_role_name(peer), "index", rs_log_num(index),
-		"why", why, NULL);
+	if (!r->stopping)
+		rs_log(RS_LOG_WARNING, "link-lost", "peer", rs_role_name(peer), "index",
+			rs_log_num(index), "why", why, NULL);
 	r->ops->peer_gone(r, peer, index);
 }
 
@@ -241,10 +240,10 @@ static bool link_new(struct rs_proc *r, struct rs_msg_in *m)
 
 	if (!rs_msg_end(m) || !at || !r->ops)
 		return false;
-	if (*at) {
-		rs_link_destroy(at);
-		r->ops->peer_gone(r, peer, index);
-	}
+	/* A peer that is new was another process before: what was asked of that one, perhaps by way of
+	 * a third role that did not know yet, will never be answered. */
+	rs_link_destroy(at);
+	r->ops->peer_gone(r, peer, index);
 	return rs_link_create(&r->loop, fd, r->kind, peer, &peer_ops, r, at) == 0;
 }
 

@@ -9,6 +9,7 @@
     tap.run()
 """
 import sys
+import time
 import traceback
 
 _cases = []
@@ -31,9 +32,11 @@ def run():
     failed = 0
     for i, (name, function) in enumerate(_cases, 1):
         name = name.replace("#", "no.")
+        began = time.monotonic()
         try:
             function()
             print(f"ok {i} - {name}", flush=True)
+            print(f"# {time.monotonic() - began:.1f} s", flush=True)
         except Skip as why:
             print(f"ok {i} - {name} # SKIP {why}", flush=True)
         except Exception:
