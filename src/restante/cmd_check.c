@@ -38,12 +38,20 @@ static char *size_words(guint64 octets)
 	return g_format_size_full(octets, G_FORMAT_SIZE_IEC_UNITS);
 }
 
+static char *left_words(double seconds)
+{
+	if (seconds < 120)
+		return g_strdup_printf(_("%.0f s left"), seconds);
+	return g_strdup_printf(_("%.0f min left"), seconds / 60);
+}
+
 /* "3.4 MiB of 20.0 MiB, 1.2 MiB/s, 14 s left" */
 static char *transfer_words(const struct rs_fetch_progress *p)
 {
 	g_autofree char *got = size_words(p->octets);
 	g_autofree char *rate = NULL;
 	g_autofree char *whole = NULL;
+	g_autofree char *left = NULL;
 	double per_s = p->seconds > 0.2 ? (double)p->octets / p->seconds : 0;
 
 	if (per_s < 1)
@@ -52,8 +60,8 @@ static char *transfer_words(const struct rs_fetch_progress *p)
 	if (p->octets_total <= p->octets)
 		return g_strdup_printf(_("%s, %s/s"), got, rate);
 	whole = size_words(p->octets_total);
-	return g_strdup_printf(_("%s of %s, %s/s, %.0f s left"), got, whole, rate,
-		(double)(p->octets_total - p->octets) / per_s + 0.5);
+	left = left_words((double)(p->octets_total - p->octets) / per_s + 0.5);
+	return g_strdup_printf(_("%s of %s, %s/s, %s"), got, whole, rate, left);
 }
 
 static char *progress_words(const char *name, const struct rs_fetch_progress *p)
