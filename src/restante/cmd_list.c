@@ -48,12 +48,12 @@ static void say_row(
 	g_autofree char *when = column(date, 12);
 	g_autofree char *from = column(e->from, FROM_COLUMNS);
 	g_autofree char *id = o->ids ? g_strdup_printf("%s ", e->id) : g_strdup("");
-	guint used = digits + 3 + 13 + FROM_COLUMNS + 1 + rs_columns(id);
+	guint used = digits + 4 + 13 + FROM_COLUMNS + 1 + rs_columns(id);
 	g_autofree char *subject = rs_columns_cut(*e->subject ? e->subject : _("(no subject)"),
 		o->columns > used + 10 ? o->columns - used : 10);
 	const char *mark = e->unread ? "N" : e->answered ? "r" : " ";
 
-	rs_say("%*u %s%s %s%s %s %s\n", (int)digits, number, mark, e->flagged ? "!" : "", id, when,
+	rs_say("%*u %s%s %s%s %s %s\n", (int)digits, number, mark, e->flagged ? "!" : " ", id, when,
 		from, subject);
 }
 
