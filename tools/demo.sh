@@ -152,6 +152,6 @@ What next?
   ./run restante account add you@your-provider.org --pop3 HOST --user NAME
                              an account of your own; then: ./run restante check
   ./run serve                the demo provider again, left running for any mail program
-  ./run restanted --help     a provider of your own (docs/PROVIDER.md)
+  ./run restanted --help     a provider of your own (README.md says how)
   ./test                     every test
 NEXT
