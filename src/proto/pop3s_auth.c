@@ -139,9 +139,16 @@ static int response(struct rs_pop3s *s, struct rs_slice text)
 	return rc;
 }
 
+/* Why a response was not taken: our memory is not the client's fault. */
+static void bad_response(struct rs_pop3s *s, int rc)
+{
+	pop3s_bad(s, rc == -RS_ENOMEM ? POP3S_T_CODE_SYS_TEMP : POP3S_T_BASE64);
+}
+
 static bool cmd_auth(struct rs_pop3s *s, struct rs_slice arg, struct rs_pop3s_event *ev)
 {
 	struct rs_slice mech = rs_slice_word(&arg);
+	int rc = 0;
 
 	pop3s_wipe_login(s);
 	if (mech.n == 0) { /* not in RFC 5034, but asked by many clients: which are there? */
@@ -155,8 +162,10 @@ static bool cmd_auth(struct rs_pop3s *s, struct rs_slice arg, struct rs_pop3s_ev
 	}
 	ev->has_secret = arg.n > 0;
 	/* "=" is the empty initial response (RFC 5034 section 4) */
-	if (ev->has_secret && !rs_slice_eq_str(arg, "=") && response(s, arg) < 0) {
-		pop3s_bad(s, POP3S_T_BASE64);
+	if (ev->has_secret && !rs_slice_eq_str(arg, "="))
+		rc = response(s, arg);
+	if (rc < 0) {
+		bad_response(s, rc);
 		return false;
 	}
 	ev->first = true;
@@ -165,14 +174,17 @@ static bool cmd_auth(struct rs_pop3s *s, struct rs_slice arg, struct rs_pop3s_ev
 
 bool pop3s_sasl_line(struct rs_pop3s *s, struct rs_slice line, struct rs_pop3s_event *ev)
 {
+	int rc;
+
 	rs_buf_wipe(&s->secret);
 	pop3s_state_set(s, POP3S_AUTHORIZATION);
 	if (rs_slice_eq_str(line, "*")) {
 		pop3s_bad(s, POP3S_T_CANCELLED);
 		return false;
 	}
-	if (response(s, line) < 0) {
-		pop3s_bad(s, POP3S_T_BASE64);
+	rc = response(s, line);
+	if (rc < 0) {
+		bad_response(s, rc);
 		return false;
 	}
 	ev->has_secret = true;
