@@ -57,10 +57,21 @@ static int lock(struct fetch_run *r, struct rs_err *err)
 		name);
 }
 
+/* What the ledger knows messages by, beside their UIDs: the account and the mailbox it stands for. An
+ * account that is pointed at another mailbox must not take that one's UIDs for known. */
+static char *ledger_key(const struct rs_account *a)
+{
+	g_autofree char *host = g_ascii_strdown(a->pop3_host, -1);
+
+	return g_strdup_printf("%s\t%s@%s", a->name, a->pop3_user, host);
+}
+
 static int prepare(struct fetch_run *r, struct rs_err *err)
 {
 	const struct rs_fetch *f = r->f;
 	int rc = lock(r, err);
+
+	r->key = ledger_key(f->account);
 
 	if (rc == 0)
 		rc = rs_ledger_open(f->places->ledger_file, &r->ledger, err);
@@ -70,7 +81,7 @@ static int prepare(struct fetch_run *r, struct rs_err *err)
 	if (rc == 0)
 		rc = fetch_settle(r, err);
 	if (rc == 0)
-		rc = rs_ledger_load(r->ledger, f->account->name, &r->table, err);
+		rc = rs_ledger_load(r->ledger, r->key, &r->table, err);
 	return rc;
 }
 
@@ -103,6 +114,7 @@ static void finish(struct fetch_run *r)
 	g_array_unref(r->batch);
 	g_array_unref(r->to_delete);
 	g_string_chunk_free(r->uids);
+	g_free(r->key);
 	if (r->lock_fd >= 0)
 		close(r->lock_fd);
 }

@@ -35,7 +35,7 @@ static int record_names(struct fetch_run *r, struct rs_err *err)
 			.hold = g->suspect};
 
 		rc = rs_ledger_storing(
-			r->ledger, r->f->account->name, &row, rs_deliv_name(g->deliv), &g->id, err);
+			r->ledger, r->key, &row, rs_deliv_name(g->deliv), &g->id, err);
 	}
 	fetch_step(r, "ledger-storing");
 	return rc == 0 ? rs_ledger_commit(r->ledger, err) : rc;

@@ -20,6 +20,7 @@ struct fetch_run {
 	struct rs_fetch_report *report;
 	gint64 began_us;
 	int lock_fd;
+	char *key; /* of the ledger's rows */
 	struct rs_ledger *ledger;
 	struct rs_ledger_table table;
 	struct rs_maildir *maildir;

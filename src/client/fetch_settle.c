@@ -79,7 +79,7 @@ int fetch_settle(struct fetch_run *r, struct rs_err *err)
 {
 	g_autoptr(GHashTable) want = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GArray *pending = NULL;
-	int rc = rs_ledger_pending(r->ledger, r->f->account->name, &pending, err);
+	int rc = rs_ledger_pending(r->ledger, r->key, &pending, err);
 
 	if (rc < 0)
 		return rc;

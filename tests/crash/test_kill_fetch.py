@@ -95,4 +95,18 @@ def _():
     with_server("delete")
 
 
+@tap.case("an account that is pointed at another mailbox does not take its UIDs for known")
+def _():
+    names = ["one@example.org", "two@example.org"]
+    with rs_serve.Restanted({name: "secret" for name in names}, auth={"cleartext": "loopback"}) as s:
+        s.deliver(names[0], MESSAGES)
+        subprocess.run(["cp", "-a", s.mailbox(names[0]), s.mailbox(names[1])], check=True)
+        home = tempfile.mkdtemp(prefix="rs-kill-")
+        for name in names:
+            status, out, err = check_once(s, home, name, "delete")
+            assert status == 0 and out.startswith(f"new {N} deleted {N} "), (name, out, err)
+        assert len(inbox(home)) == 2 * N
+        shutil.rmtree(home)
+
+
 tap.run()
