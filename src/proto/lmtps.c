@@ -352,6 +352,7 @@ enum rs_step rs_lmtps_tls_up(struct rs_lmtps *s, size_t held)
 	}
 	rs_buf_clear(&s->out);
 	s->tls = true;
+	s->authed = false;
 	lmtps_state_set(s, LMTPS_START); /* RFC 3207 section 4.2: from the beginning */
 	return RS_MORE;
 }

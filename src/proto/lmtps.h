@@ -50,7 +50,8 @@ enum rs_lmtps_kind {
 	                   (LMTP) or once (SMTP)                                                  */
 	RS_L_TOO_BIG, /* the message passed size_max: forget it; the engine reads on to its end and
 	                   refuses it (552 for each recipient). No answer.                        */
-	RS_L_RESET /* the transaction ended without delivery: RSET, QUIT, LHLO again; no answer */
+	RS_L_RESET /* the transaction ended without delivery: RSET, LHLO again; no answer. With CLOSED and
+	              FAILED (QUIT, 421, an end in the middle) an open one is gone without it.    */
 };
 
 struct rs_lmtps_event {

@@ -44,6 +44,7 @@ bool lmtps_path(struct rs_slice in, bool null_ok, struct rs_slice *addr, struct 
 		size_t colon = rs_slice_find(*addr, ':');
 
 		*addr = rs_slice_sub(*addr, colon + 1, addr->n);
+		return addr->n > 0; /* "<@host>" and "<@host:>" are not the null sender */
 	}
 	return addr->n > 0 || null_ok;
 }
