@@ -121,7 +121,7 @@ void pop3c_answered(struct rs_pop3c *c)
 }
 
 /* May a command be queued now? */
-static int may_send(const struct rs_pop3c *c)
+int pop3c_may_send(const struct rs_pop3c *c)
 {
 	uint32_t depth = c->pipelining ? c->lim.depth_max : 1;
 
@@ -145,7 +145,7 @@ int rs_pop3c_send(struct rs_pop3c *c, enum rs_pop3_verb v, uint32_t tag, const c
 {
 	const struct rs_pop3_verb_row *row = &rs_pop3_verbs[v];
 	struct rs_slice a = rs_slice_str(arg);
-	int rc = may_send(c);
+	int rc = pop3c_may_send(c);
 
 	if (rc < 0)
 		return rc;
@@ -174,7 +174,7 @@ void rs_pop3c_pipelining(struct rs_pop3c *c, bool on)
 /* AUTH has a line of its own (pop3c_auth.c). */
 int pop3c_auth_queue(struct rs_pop3c *c, uint32_t tag)
 {
-	int rc = may_send(c);
+	int rc = pop3c_may_send(c);
 
 	if (rc == 0)
 		enqueue(c, RS_POP3_AUTH, tag, true);

@@ -48,6 +48,9 @@ int rs_pop3c_auth(struct rs_pop3c *c, uint32_t tag, const char *mech, struct rs_
 
 	if (!mech_ok(mech))
 		return -RS_EINVAL;
+	rc = pop3c_may_send(c); /* before `initial` is touched: another AUTH may wait for it */
+	if (rc < 0)
+		return rc;
 	rs_buf_wipe(&c->initial);
 	if (initial.p && !fits) { /* RFC 5034 section 4: then it waits for the empty challenge */
 		rc = rs_buf_add(&c->initial, initial.p, initial.n);

@@ -53,6 +53,7 @@ enum rs_step pop3c_fail(struct rs_pop3c *c, enum rs_err_kind kind, const char *w
 const struct pop3c_cmd *pop3c_current(const struct rs_pop3c *c);
 void pop3c_answered(struct rs_pop3c *c); /* the current command is done */
 
+int pop3c_may_send(const struct rs_pop3c *c); /* 0, -RS_EBUSY, -RS_ECLOSED */
 int pop3c_auth_queue(struct rs_pop3c *c, uint32_t tag);
 
 /* pop3c_reply.c: one line without its end in the state given; RS_EVENT or RS_FAILED. */
