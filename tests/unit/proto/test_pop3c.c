@@ -300,6 +300,53 @@ static void pop3c__every_allocation_may_fail(void **state)
 	assert_true(n > 5 && n < 1000);
 }
 
+/* --- rules --------------------------------------------------------------------------------- */
+
+static void pop3c__a_refused_auth_does_not_touch_the_one_under_way(void **state)
+{
+	struct rs_pop3c *c = greeted(NULL);
+	char token[300];
+	struct rs_slice out;
+
+	memset(token, 'a', 299);
+	token[299] = 0;
+	assert_int_equal(rs_pop3c_auth(c, 1, "XOAUTH2", rs_slice_str(token)), 0);
+	assert_int_equal(rs_pop3c_out(c).n, 14); /* "AUTH XOAUTH2", the token waits */
+	flush(c);
+	assert_int_equal(rs_pop3c_auth(c, 2, "PLAIN", rs_slice_str("other")), -RS_EBUSY);
+	assert_int_equal(feed(c, "+ \r\n", NULL), RS_MORE);
+	out = rs_pop3c_out(c);
+	assert_int_equal(out.n, 400 + 2);
+	assert_memory_equal(out.p, "YWFh", 4);
+	rs_pop3c_destroy(&c);
+}
+
+static void pop3c__a_body_line_has_no_ceiling_and_may_hold_nul(void **state)
+{
+	struct rs_pop3c_limits lim = rs_pop3c_limits_default;
+	static const uint8_t chunk[4096];
+	struct rs_pop3c_event ev;
+	struct rs_pop3c *c;
+	size_t used;
+
+	lim.line_max = 16;
+	c = greeted(&lim);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_RETR, 0, "1"), 0);
+	assert_int_equal(feed(c, "+OK\r\n", NULL), RS_MORE);
+	for (unsigned i = 0; i < 512; i++) {
+		assert_int_equal(rs_pop3c_recv(c, chunk, sizeof(chunk), &used, &ev), RS_EVENT);
+		assert_int_equal(ev.kind, RS_C_BODY);
+		assert_int_equal(used, sizeof(chunk));
+		assert_int_equal(ev.text.n, sizeof(chunk));
+	}
+	assert_int_equal(rs_pop3c_recv(c, (const uint8_t *)"\r\n.\r\n", 5, &used, &ev), RS_EVENT);
+	assert_int_equal(ev.text.n, 2);
+	assert_int_equal(rs_pop3c_recv(c, (const uint8_t *)".\r\n", 3, &used, &ev), RS_EVENT);
+	assert_int_equal(ev.kind, RS_C_END);
+	assert_int_equal(ev.octets, 512u * 4096u + 2);
+	rs_pop3c_destroy(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +361,8 @@ int main(void)
 		cmocka_unit_test(pop3c__stls_forgets_capabilities_and_refuses_held_octets),
 		cmocka_unit_test(pop3c__eof_is_an_end_only_behind_quit),
 		cmocka_unit_test(pop3c__every_allocation_may_fail),
+		cmocka_unit_test(pop3c__a_refused_auth_does_not_touch_the_one_under_way),
+		cmocka_unit_test(pop3c__a_body_line_has_no_ceiling_and_may_hold_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
