@@ -134,8 +134,11 @@ static gboolean act(void *d, const char *what, gsize held)
 
 		return rs_pop3c_send(t->engine, v, ++t->tag, arg) == 0;
 	}
-	if (script_word(what, "busy", &rest))
-		return rs_pop3c_send(t->engine, verb_of(rest, &arg), 0, arg) == -RS_EBUSY;
+	if (script_word(what, "busy", &rest)) {
+		enum rs_pop3_verb v = verb_of(rest, &arg);
+
+		return rs_pop3c_send(t->engine, v, 0, arg) == -RS_EBUSY;
+	}
 	if (script_word(what, "invalid", &rest)) {
 		enum rs_pop3_verb v = verb_of(rest, &arg);
 		g_autoptr(GString) raw = script_unescape(arg ? arg : "");
