@@ -424,8 +424,11 @@ void rs_lmtps_result(
 	assert(rcpt == s->results_n);
 	s->out.max = s->cfg->limits.out_max + (size_t)n * REPLY_MAX;
 	lmtps_reply(s, code, status, text);
-	if (++s->results_n == n)
+	if (++s->results_n == n) {
+		s->bad_n =
+			0; /* an MTA keeps its session; refused recipients of old messages are forgotten */
 		lmtps_state_set(s, LMTPS_READY);
+	}
 }
 
 void rs_lmtps_abort(struct rs_lmtps *s, const char *text)
