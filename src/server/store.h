@@ -3,7 +3,7 @@
  * Rules: all calls and callbacks on the loop thread; a callback comes exactly once and never from
  * inside the call that asked for it; octets passed in belong to the caller until the callback;
  * nothing is asked of a drop or delivery whose close/abort was called, and no callback of it comes
- * after that. One conformance suite (tests/unit/server/test_store_conformance.c) runs over every store.
+ * after that. One conformance suite (tests/unit/server/test_store.c) runs over every store.
  *
  * Facts every store keeps: deliver's OK = durable and listed from the next open on; a drop is
  * locked from `open` to `close`; `commit` OK = the removal of all marked messages is durably decided,

@@ -292,16 +292,21 @@ static bool line_is(const char *line, const char *name)
 	       strcmp(clean, name) == 0;
 }
 
-/* The file's text without the line of `name`; *found says whether there was one. */
-static GString *text_without(const char *path, const char *name, bool *found)
+/* The file's text without the line of `name`; *found says whether there was one. A file that is there
+ * and cannot be read is an error: it would be replaced by what was not read. */
+static int text_without(
+	const char *path, const char *name, GString *text, bool *found, struct rs_err *err)
 {
-	GString *text = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
 	g_autofree char *old = NULL;
 	g_auto(GStrv) lines = NULL;
 
 	*found = false;
-	if (!g_file_get_contents(path, &old, NULL, NULL))
-		return text; /* not there yet */
+	if (!g_file_get_contents(path, &old, NULL, &error)) {
+		if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+			return 0; /* not there yet */
+		return rs_err_set(err, RS_EIO, "cannot read the users: %s", error->message);
+	}
 	lines = g_strsplit(old, "\n", -1);
 	for (char **l = lines; *l; l++) {
 		if (line_is(*l, name))
@@ -309,14 +314,14 @@ static GString *text_without(const char *path, const char *name, bool *found)
 		else if (**l || l[1])
 			g_string_append_printf(text, "%s\n", *l);
 	}
-	return text;
+	return 0;
 }
 
 /* add: `password` is the field; NULL removes. */
 static int change(const char *spec, const char *name, const char *password, struct rs_err *err)
 {
 	const char *path = path_of(spec);
-	g_autoptr(GString) text = NULL;
+	g_autoptr(GString) text = g_string_new(NULL);
 	bool found;
 	int lock;
 	int rc;
@@ -324,10 +329,17 @@ static int change(const char *spec, const char *name, const char *password, stru
 	if (!path)
 		return rs_err_set(
 			err, RS_ECONFIG, "[auth] users: '%s' is not passwd-file:/PATH", spec);
+	if (password && strpbrk(password, ":\r\n"))
+		return rs_err_set(err, RS_EINVAL,
+			"a ':' or a line end cannot stand in the users file: hash the password");
 	rc = lock_file(path, &lock, err);
 	if (rc < 0)
 		return rc;
-	text = text_without(path, name, &found);
+	rc = text_without(path, name, text, &found, err);
+	if (rc < 0) {
+		close(lock);
+		return rc;
+	}
 	if (password && found)
 		rc = rs_err_set(err, RS_EEXIST, "%s is there already", name);
 	else if (!password && !found)

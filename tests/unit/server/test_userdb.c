@@ -1,0 +1,245 @@
+/* users: the passwd-file, its changes, names that may reach a path, passwords. */
+#include "tests/unit/test.h"
+
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/userdb.h"
+
+struct place {
+	char *dir;
+	char *file;
+	char *spec;
+	struct rs_err err;
+};
+
+static int set_up(void **state)
+{
+	struct place *p = g_new0(struct place, 1);
+
+	p->dir = g_dir_make_tmp("rs-users-XXXXXX", NULL);
+	p->file = g_build_filename(p->dir, "users", NULL);
+	p->spec = g_strconcat("passwd-file:", p->file, NULL);
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *p = *state;
+	g_autofree char *lock = g_strconcat(p->file, ".lock", NULL);
+
+	g_remove(lock);
+	g_remove(p->file);
+	g_remove(p->dir);
+	g_free(p->dir);
+	g_free(p->file);
+	g_free(p->spec);
+	g_free(p);
+	return 0;
+}
+
+static void put(const struct place *p, const char *text)
+{
+	assert_true(g_file_set_contents(p->file, text, -1, NULL));
+}
+
+static char *get(const struct place *p)
+{
+	char *text = NULL;
+
+	assert_true(g_file_get_contents(p->file, &text, NULL, NULL));
+	return text;
+}
+
+static void userdb__lines_are_those_of_dovecot(void **state)
+{
+	struct place *p = *state;
+	struct rs_userdb *db = NULL;
+	const struct rs_user *u;
+
+	put(p, "# ours\n\nAnna@Example.org:{PLAIN}x:1:1:gecos:/home:/bin/sh:userdb_quota=2M "
+	       "maildir=/m/anna pop3=no\r\nbert:$6$a$b\ncleo:x::::::disabled smtp=no "
+	       "allow_nets=::1");
+	assert_int_equal(rs_userdb_open(p->spec, &db, &p->err), 0);
+	u = rs_userdb_find(db, "anna@example.org");
+	assert_non_null(u);
+	assert_string_equal(u->password, "{PLAIN}x");
+	assert_string_equal(u->maildir, "/m/anna");
+	assert_int_equal(u->quota, 2 << 20);
+	assert_false(u->pop3);
+	assert_true(u->smtp);
+	u = rs_userdb_find(db, "bert");
+	assert_non_null(u);
+	assert_string_equal(u->password, "$6$a$b");
+	assert_true(u->pop3 && !u->disabled);
+	u = rs_userdb_find(db, "cleo");
+	assert_non_null(u);
+	assert_true(u->disabled && !u->smtp && u->pop3);
+	assert_null(rs_userdb_find(db, "# ours"));
+	rs_userdb_destroy(&db);
+	assert_null(db);
+}
+
+static void userdb__a_wrong_line_is_named(void **state)
+{
+	static const char *const rows[] = {
+		"anna", "../x:y", "a:b\nA:c", "a:b::::::quota=-1", "a:b::::::maildir=rel", ":x"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct place *p = *state;
+		g_autofree char *text = g_strconcat("# 1\n", rows[i], "\n", NULL);
+		struct rs_userdb *db = NULL;
+
+		put(p, text);
+		assert_int_equal(rs_userdb_open(p->spec, &db, &p->err), -RS_ECONFIG);
+		assert_non_null(strstr(p->err.text, i == 2 ? "users:3:" : "users:2:"));
+		assert_null(db);
+	}
+}
+
+static void userdb__refresh_keeps_the_old_table_when_the_file_became_wrong(void **state)
+{
+	struct place *p = *state;
+	struct rs_userdb *db = NULL;
+
+	put(p, "anna:x\n");
+	assert_int_equal(rs_userdb_open(p->spec, &db, &p->err), 0);
+	put(p, "anna:x\nbert:y\n");
+	assert_int_equal(rs_userdb_refresh(db, &p->err), 0);
+	assert_non_null(rs_userdb_find(db, "bert"));
+	put(p, "broken\n");
+	assert_int_equal(rs_userdb_refresh(db, &p->err), -RS_ECONFIG);
+	assert_non_null(rs_userdb_find(db, "bert"));
+	rs_userdb_destroy(&db);
+}
+
+static void userdb__add_and_remove_leave_other_lines_and_the_mode(void **state)
+{
+	struct place *p = *state;
+	g_autofree char *both = NULL;
+	g_autofree char *one = NULL;
+	struct stat st;
+
+	put(p, "# keep\n\nbert:y::::::pop3=no");
+	assert_int_equal(g_chmod(p->file, 0640), 0);
+	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}x", &p->err), 0);
+	both = get(p);
+	assert_string_equal(both, "# keep\n\nbert:y::::::pop3=no\nanna:{PLAIN}x::::::\n");
+	assert_int_equal(rs_userdb_add(p->spec, "bert", "{PLAIN}x", &p->err), -RS_EEXIST);
+	assert_int_equal(rs_userdb_remove(p->spec, "cleo", &p->err), -RS_ENOENT);
+	assert_int_equal(rs_userdb_remove(p->spec, "bert", &p->err), 0);
+	one = get(p);
+	assert_string_equal(one, "# keep\n\nanna:{PLAIN}x::::::\n");
+	assert_int_equal(g_stat(p->file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+}
+
+static void userdb__a_field_that_would_make_more_fields_is_refused(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}a:b", &p->err), -RS_EINVAL);
+	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}a\nroot:x", &p->err), -RS_EINVAL);
+	assert_false(g_file_test(p->file, G_FILE_TEST_EXISTS));
+}
+
+/* A file that is there and cannot be read must not become a file of one user. */
+static void userdb__what_cannot_be_read_is_not_replaced(void **state)
+{
+	struct place *p = *state;
+
+	/* a link to itself cannot be read, not even by root, and a rename would replace it */
+	assert_int_equal(symlink(p->file, p->file), 0);
+	assert_true(rs_userdb_add(p->spec, "anna", "{PLAIN}x", &p->err) < 0);
+	assert_true(g_file_test(p->file, G_FILE_TEST_IS_SYMLINK));
+}
+
+static void name__only_what_may_reach_a_path_is_clean(void **state)
+{
+	static const char *const bad[] = {"", ".", "..", "../a", "a/b", "a:b", "a@.b", "a@b..c",
+		"@b", "a@", ".a", "a b", "a\tb", "a\x7f", "a\\b", "a%u", "\xff", "a\"b"};
+	char out[256];
+	char long_name[256];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		assert_int_equal(rs_user_name_clean(rs_slice_str(bad[i]), out), -RS_EINVAL);
+	assert_int_equal(rs_user_name_clean(rs_slice("a\0b", 3), out), -RS_EINVAL);
+	assert_int_equal(rs_user_name_clean(rs_slice_str("Anna.B+x@Example.ORG"), out), 0);
+	assert_string_equal(out, "anna.b+x@example.org");
+	memset(long_name, 'a', sizeof(long_name));
+	assert_int_equal(rs_user_name_clean(rs_slice(long_name, 254), out), 0);
+	assert_int_equal(rs_user_name_clean(rs_slice(long_name, 255), out), -RS_EINVAL);
+}
+
+static void password__schemes(void **state)
+{
+	static const struct {
+		const char *stored;
+		const char *given;
+		bool ok;
+	} rows[] = {
+		{"{PLAIN}secret", "secret", true},
+		{"{plain}secret", "secret", true},
+		{"{PLAIN}secret", "Secret", false},
+		{"{PLAIN}secret", "secret2", false},
+		{"{PLAIN}", "x", false},
+		{"{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjn"
+		 "QJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+			"Hello world!", true},
+		{"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjn"
+		 "QJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+			"Hello world!", true},
+		{"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjn"
+		 "QJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+			"Hello world", false},
+		{"{UNKNOWN}secret", "secret", false},
+		{"{PLAIN", "x", false},
+		{"", "", false},
+		{"*", "*", false},
+		{"!", "!", false},
+		{NULL, "nobody", false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		assert_int_equal(
+			rs_password_check(rows[i].stored, rs_slice_str(rows[i].given)), rows[i].ok);
+	assert_false(rs_password_check("{PLAIN}a", rs_slice("a\0", 2)));
+}
+
+static void password__what_is_hashed_is_found_again(void **state)
+{
+	char *a = NULL;
+	char *b = NULL;
+	struct rs_err err;
+
+	assert_int_equal(rs_password_hash(rs_slice_str("gr\xc3\xbc\xc3\x9f"), &a, &err), 0);
+	assert_int_equal(rs_password_hash(rs_slice_str("gr\xc3\xbc\xc3\x9f"), &b, &err), 0);
+	assert_string_not_equal(a, b);
+	assert_true(g_str_has_prefix(a, "{CRYPT}$y$"));
+	assert_true(rs_password_check(a, rs_slice_str("gr\xc3\xbc\xc3\x9f")));
+	assert_false(rs_password_check(a, rs_slice_str("gruss")));
+	assert_int_equal(rs_password_hash(rs_slice_str(""), &b, &err), -RS_EINVAL);
+	g_free(a);
+	g_free(b);
+}
+
+#define PLACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PLACE_TEST(userdb__lines_are_those_of_dovecot),
+		PLACE_TEST(userdb__a_wrong_line_is_named),
+		PLACE_TEST(userdb__refresh_keeps_the_old_table_when_the_file_became_wrong),
+		PLACE_TEST(userdb__add_and_remove_leave_other_lines_and_the_mode),
+		PLACE_TEST(userdb__a_field_that_would_make_more_fields_is_refused),
+		PLACE_TEST(userdb__what_cannot_be_read_is_not_replaced),
+		cmocka_unit_test(name__only_what_may_reach_a_path_is_clean),
+		cmocka_unit_test(password__schemes),
+		cmocka_unit_test(password__what_is_hashed_is_found_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
