@@ -249,6 +249,21 @@ def _():
             assert os.readlink(f"/proc/{roles['front'][0]}/root").endswith("/run/empty")
 
 
+@tap.case("as an ordinary user: mail in, mail out, nothing of root")
+def _():
+    with rs_serve.Restanted(USERS, ordinary=True, auth=CLEAR) as s:
+        s.deliver(ANNA, corpus.corpus(3))
+        pop = login(s)
+        assert pop.stat()[0] == 3
+        pop.dele(2)
+        pop.quit()
+        until(lambda: login(s).stat()[0] == 2)
+        for pids in s.roles().values():
+            for pid in pids:
+                with open(f"/proc/{pid}/status") as f:
+                    assert not re.search(r"Uid:\s+0", f.read())
+
+
 @tap.case("SIGKILL of a store in mid-session: an error, nothing lost, the next session works")
 def _():
     with rs_serve.Restanted(USERS, workers=1, auth=CLEAR) as s:
@@ -440,6 +455,39 @@ def _():
                 grown = peak_kib(pid) - idle[pid]
                 print(f"# {name}: peak {peak_kib(pid)} KiB, {grown} KiB above idle")
                 assert grown < 32 * 1024, name
+
+
+def peak_of(command, env):
+    """Peak RSS in KiB of one program that runs to its end. Measured by a small process: a child
+    counts what its parent held when it forked."""
+    code = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
+            "stdout=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    return int(subprocess.run([sys.executable, "-c", code, *command], env=env, check=True, text=True,
+                              stdout=subprocess.PIPE).stdout)
+
+
+@tap.case("the mail program fetches a message of 100 MiB within 32 MiB above an idle check")
+def _():
+    if not os.environ.get("RS_RELEASE_BUILD"):
+        raise tap.Skip("memory is measured without sanitizers: run ./test")
+    line = b"0123456789abcdef" * 4 + b"\n"
+    octets = b"Subject: big\n\n" + line * (100 * 1024 * 1024 // len(line))
+    with rs_serve.Restanted(USERS, release=True) as s:
+        restante = rs_serve.program("restante", release=True)
+        env = {**os.environ, "RESTANTE_HOME": s.path("home")}
+        subprocess.run([restante, "account", "add", ANNA, "--name", "anna", "--no-input", "--no-smtp",
+                        "--pop3", f"localhost:{s.pop3s_port}", "--user", ANNA, "--ca-file", s.ca_file,
+                        "--password-stdin"], input=b"secret\n", env=env, check=True,
+                       stdout=subprocess.DEVNULL)
+        idle = peak_of([restante, "check"], env)
+        s.deliver(ANNA, [octets])
+        peak = peak_of([restante, "check"], env)
+        print(f"# restante check: idle {idle} KiB, peak {peak} KiB")
+        assert peak - idle < 32 * 1024
+        found = []
+        for folder, _, files in os.walk(s.path("home/mail")):
+            found += [os.path.getsize(os.path.join(folder, n)) for n in files]
+        assert max(found) >= len(octets), found
 
 
 tap.run()

@@ -34,9 +34,9 @@ def program(name, release=False):
 
 
 class Restanted:
-    def __init__(self, users, workers=2, release=False, as_user=True, **sections):
+    def __init__(self, users, workers=2, release=False, ordinary=False, **sections):
         self.users, self.workers, self.sections = users, workers, sections
-        self.as_user = as_user
+        self.ordinary = ordinary and os.getuid() == 0  # run it as nobody, not as root
         self.program = program("restanted", release)
         self.process = None
 
@@ -70,13 +70,12 @@ class Restanted:
         self.pop3_port, self.pop3s_port = peers.free_port(), peers.free_port()
         server = {"hostname": "localhost", "state-dir": self.path("state"),
                   "run-dir": self.path("run"), "workers": self.workers}
-        if os.getuid() == 0 and self.as_user:
+        if os.getuid() == 0:
             who = pwd.getpwnam("nobody")
-            server["user"] = f"{who.pw_uid}:{who.pw_gid}"
-            for sub in ("state", "mail"):
+            if not self.ordinary:
+                server["user"] = f"{who.pw_uid}:{who.pw_gid}"
+            for sub in ("state", "mail") + (("run", "key.pem") if self.ordinary else ()):
                 os.chown(self.path(sub), who.pw_uid, who.pw_gid)
-        elif os.getuid() == 0:
-            server["user"] = "root"
         parts = {"server": server,
                  "listen": {"pop3": f"127.0.0.1:{self.pop3_port}",
                             "pop3s": f"127.0.0.1:{self.pop3s_port}", "lmtp": "unix:" + self.lmtp},
@@ -98,8 +97,13 @@ class Restanted:
     def start(self):
         with open(self.log, "ab") as log:
             self.began = log.tell()
-            self.process = subprocess.Popen([self.program, "serve", "-c", self.conf], stderr=log,
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            who = {}
+            if self.ordinary: # the build may lie where nobody cannot go
+                shutil.copy(self.program, self.path("restanted"))
+                who = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": self.folder}
+            self.process = subprocess.Popen(
+                [self.path("restanted") if self.ordinary else self.program, "serve", "-c", self.conf],
+                stderr=log, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **who)
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
             if " ready " in self.log_text(self.began) or '"event":"ready"' in self.log_text(self.began):
