@@ -5,8 +5,10 @@
  *   OPEN --> OPENING --> OPENED --CLOSE, front lost--> gone (unlocked, nothing deleted)
  *   RCPT_OPEN … --> RECEIVING --DATA_END--> answered by DELIVERED --> gone
  * Facts: `drop` is set exactly in OPENED; a CLOSE that comes while OPENING is kept in mind and done
- *        when the store answers; messages for sessions that are not there are left alone: they
- *        crossed with the end of the session. */
+ *        when the store answers; `asked` holds what the store has not answered and goes with the
+ *        session, because no callback comes after a close; after COMMIT nothing more is asked;
+ *        messages for sessions that are not there are left alone: they crossed with the end of
+ *        the session. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,8 +35,10 @@ struct sess {
 	struct rs_proc *proc;
 	char *user;
 	struct rs_store_drop *drop;
+	GHashTable *asked; /* struct reading, struct writing: owned */
 	bool opening;
-	bool gone; /* CLOSE or the front's end came while OPENING */
+	bool deciding; /* COMMIT came */
+	bool gone;     /* CLOSE or the front's end came while OPENING */
 	/* delivery */
 	GPtrArray *mailboxes; /* char * */
 	GArray *rcpts;        /* uint32_t: the front's number of each mailbox */
@@ -86,6 +90,7 @@ static void sess_free(gpointer p)
 		st->store->ops->close(s->drop);
 	if (s->deliv && !s->ending)
 		st->store->ops->deliv_abort(s->deliv);
+	g_hash_table_unref(s->asked);
 	if (s->mailboxes)
 		g_ptr_array_unref(s->mailboxes);
 	if (s->rcpts)
@@ -108,6 +113,7 @@ static struct sess *sess_new(struct rs_proc *r, uint32_t front, uint64_t id)
 	s->front = front;
 	s->id = id;
 	s->proc = r;
+	s->asked = g_hash_table_new_full(NULL, NULL, g_free, NULL);
 	g_hash_table_add(((struct stores *)r->arg)->sessions, s);
 	return s;
 }
@@ -238,7 +244,7 @@ static void on_read(
 	} else if (fd >= 0) {
 		close(fd);
 	}
-	g_free(rd);
+	g_hash_table_remove(s->asked, rd);
 }
 
 static bool on_read_msg(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
@@ -252,7 +258,7 @@ static bool on_read_msg(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 
 	if (!rs_msg_end(m) || n > READ_ROWS_MAX)
 		return false;
-	if (!s || !s->drop)
+	if (!s || !s->drop || s->deciding)
 		return true;
 	rows_n = ((const struct rs_drop_head *)(const void *)st->store->ops->image(s->drop).p)
 			 ->rows_n;
@@ -262,6 +268,7 @@ static bool on_read_msg(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 		struct reading *rd = g_new(struct reading, 1);
 
 		*rd = (struct reading){.sess = s, .row = row};
+		g_hash_table_add(s->asked, rd);
 		st->store->ops->read(s->drop, row, INLINE_MAX, on_read, rd);
 	}
 	return true;
@@ -296,11 +303,12 @@ static bool on_commit(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 
 	if (!rs_msg_end(m))
 		return false;
-	if (!s || !s->drop)
+	if (!s || !s->drop || s->deciding)
 		return true;
 	head = (const void *)st->store->ops->image(s->drop).p;
 	if (marks.n != rs_marks_n(head->rows_n))
 		return false;
+	s->deciding = true;
 	st->store->ops->commit(s->drop, marks.p, on_committed, s);
 	return true;
 }
@@ -357,7 +365,7 @@ static void on_written(void *arg, enum rs_store_err err, const char *why)
 		rs_link_u32(l, w->n);
 		rs_link_end(l);
 	}
-	g_free(w);
+	g_hash_table_remove(w->sess->asked, w);
 }
 
 static void deliv_open(struct sess *s)
@@ -384,6 +392,7 @@ static bool on_data(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 	deliv_open(s);
 	w = g_new(struct writing, 1);
 	*w = (struct writing){.sess = s, .n = (uint32_t)octets.n};
+	g_hash_table_add(s->asked, w);
 	st->store->ops->deliv_write(s->deliv, octets, on_written, w);
 	return true;
 }
