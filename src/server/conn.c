@@ -47,9 +47,9 @@ static void flush_tls(struct rs_conn *c);
 
 void rs_conn_close(struct rs_conn *c, bool when_sent)
 {
-	if (c->closing || c->close_when_sent)
+	if (c->closing || (c->close_when_sent && when_sent))
 		return;
-	if (c->ssl && !c->shaking) {
+	if (c->ssl && !c->shaking && !c->close_when_sent) {
 		(void)SSL_shutdown(c->ssl);
 		ERR_clear_error();
 		flush_tls(c);

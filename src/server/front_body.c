@@ -37,6 +37,14 @@ struct body *front_bodies_get(struct front_bodies *b, uint32_t row)
 	return body->state == BODY_HERE && body->row == row ? body : NULL;
 }
 
+void front_bodies_forget(struct front_bodies *b, uint32_t row)
+{
+	struct body *body = front_bodies_get(b, row);
+
+	if (body)
+		empty(body);
+}
+
 /* Is `row` here or on its way? */
 static bool have(const struct front_bodies *b, uint32_t row)
 {

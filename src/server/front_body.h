@@ -44,6 +44,9 @@ void front_bodies_came(struct front_bodies *b, uint32_t row, enum rs_store_err e
 /* The body of `row`, or NULL while it is not here. */
 struct body *front_bodies_get(struct front_bodies *b, uint32_t row);
 
+/* The body of `row` is not kept: asked for again, the store is asked again. */
+void front_bodies_forget(struct front_bodies *b, uint32_t row);
+
 enum front_send { SEND_ROOM, SEND_DONE, SEND_BROKEN };
 
 /* Move on: feed the engine from the body. ROOM: its output is full, again later. DONE: all of the

@@ -20,6 +20,7 @@
 #define DELAY_FIRST_MS 1000 /* first refused login; doubled each time    */
 #define DELAY_MAX_MS   15000
 #define IMAGE_MAX      (1u << 30)
+#define IN_ENOUGH      16384 /* octets of commands waiting; no more are read */
 
 enum pop3_wait { WAIT_NOTHING, WAIT_LOGIN, WAIT_HELD_BACK, WAIT_BODY, SENDING, WAIT_COMMIT };
 
@@ -354,9 +355,11 @@ static void body_begin(struct pop3 *p)
 	if (!b)
 		return;
 	if (b->err != RS_STORE_OK) {
-		refuse(p, b->err == RS_STORE_GONE ? RS_POP3_CODE_SYS_PERM : code_of(b->err),
-			b->err == RS_STORE_GONE ? "Another program has removed this message"
-						: NULL);
+		enum rs_store_err err = b->err;
+
+		front_bodies_forget(&p->bodies, p->row);
+		refuse(p, err == RS_STORE_GONE ? RS_POP3_CODE_SYS_PERM : code_of(err),
+			err == RS_STORE_GONE ? "Another program has removed this message" : NULL);
 		return;
 	}
 	rs_pop3s_body_begin(p->engine);
@@ -482,6 +485,17 @@ static bool round_once(struct pop3 *p, bool *tls)
 	return flush(p) || used > 0;
 }
 
+/* Commands that came earlier but had no room in `in` then: no event of the loop tells of them. */
+static bool more_decrypted(struct rs_conn *c)
+{
+	size_t before = rs_buf_n(&c->in);
+
+	if (!c->ssl || c->closing || c->close_when_sent || before >= IN_ENOUGH)
+		return false;
+	rs_conn_read(c, true);
+	return !c->closing && rs_buf_n(&c->in) > before;
+}
+
 static void step(struct rs_conn *c)
 {
 	struct pop3 *p = c->driver;
@@ -490,10 +504,12 @@ static void step(struct rs_conn *c)
 	if (p->stepping || c->closing || c->shaking)
 		return;
 	p->stepping = true;
-	while (!c->closing && !tls && round_once(p, &tls))
-		continue;
-	if (!c->closing)
-		(void)flush(p);
+	do {
+		while (!c->closing && !tls && round_once(p, &tls))
+			continue;
+		if (!c->closing)
+			(void)flush(p);
+	} while (!tls && more_decrypted(c));
 	if (tls && !c->closing)
 		start_tls(p);
 	p->stepping = false;
@@ -502,7 +518,7 @@ static void step(struct rs_conn *c)
 	if (c->eof && rs_buf_n(&c->in) == 0 && p->wait == WAIT_NOTHING && !c->writing)
 		rs_conn_close(c, true);
 	else
-		rs_conn_read(c, rs_buf_n(&c->in) < 16384);
+		rs_conn_read(c, rs_buf_n(&c->in) < IN_ENOUGH);
 	rs_buf_shrink(&c->in);
 }
 
