@@ -41,6 +41,15 @@ bool rs_slice_ieq_str(struct rs_slice a, const char *b)
 	return a.n == strlen(b) && rs_slice_istarts(a, b);
 }
 
+uint32_t rs_slice_hash(struct rs_slice s)
+{
+	uint32_t h = 5381;
+
+	for (size_t i = 0; i < s.n; i++)
+		h = h * 33 + s.p[i];
+	return h;
+}
+
 size_t rs_slice_find(struct rs_slice s, uint8_t c)
 {
 	const uint8_t *at = s.n ? memchr(s.p, c, s.n) : NULL;

@@ -32,6 +32,9 @@ bool rs_slice_eq_str(struct rs_slice a, const char *b);
 bool rs_slice_ieq_str(struct rs_slice a, const char *b);
 bool rs_slice_istarts(struct rs_slice a, const char *prefix);
 
+/* For hash tables (djb2). */
+uint32_t rs_slice_hash(struct rs_slice s);
+
 /* Place of the first octet `c`, or n when there is none. */
 size_t rs_slice_find(struct rs_slice s, uint8_t c);
 

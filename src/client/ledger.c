@@ -201,11 +201,8 @@ int rs_ledger_forget(struct rs_ledger *l, gint64 id, struct rs_err *err)
 static guint row_hash(gconstpointer p)
 {
 	const struct rs_ledger_row *row = p;
-	guint h = row->occurrence;
 
-	for (size_t i = 0; i < row->uid.n; i++)
-		h = h * 33 + row->uid.p[i];
-	return h;
+	return rs_slice_hash(row->uid) + row->occurrence;
 }
 
 static gboolean row_equal(gconstpointer a, gconstpointer b)

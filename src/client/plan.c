@@ -3,12 +3,7 @@
 
 static guint slice_hash(gconstpointer p)
 {
-	const struct rs_slice *s = p;
-	guint h = 5381;
-
-	for (size_t i = 0; i < s->n; i++)
-		h = h * 33 + s->p[i];
-	return h;
+	return rs_slice_hash(*(const struct rs_slice *)p);
 }
 
 static gboolean slice_equal(gconstpointer a, gconstpointer b)

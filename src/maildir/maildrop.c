@@ -181,12 +181,7 @@ static struct rs_slice row_uid(const struct row *row)
 
 static guint uid_hash(const void *p)
 {
-	struct rs_slice uid = row_uid(p);
-	guint h = 5381;
-
-	for (size_t i = 0; i < uid.n; i++)
-		h = h * 33 + uid.p[i];
-	return h;
+	return rs_slice_hash(row_uid(p));
 }
 
 static gboolean uid_equal(const void *a, const void *b)

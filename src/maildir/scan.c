@@ -66,11 +66,8 @@ static const char *row_name(const struct rs_maildir_list *l, size_t i)
 static guint base_hash(const void *p)
 {
 	const char *name = p;
-	guint h = 5381;
 
-	for (; *name && *name != ':'; name++)
-		h = h * 33 + (guchar)*name;
-	return h;
+	return rs_slice_hash(rs_slice(name, strcspn(name, ":")));
 }
 
 static gboolean base_equal(const void *a, const void *b)
