@@ -6,6 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #define RUNS_DEFAULT 20000u
+#define LONG_FACTOR  50u /* with RS_TEST_LONG set: ./test --long */
 #define GROWS_TO     4096u
 
 static void mutate(GRand *rand, GByteArray *b, const GByteArray *other)
@@ -69,6 +70,8 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && rs_num_u32(rs_slice_str(argv[2]), UINT32_MAX, &runs) < 0)
 		return 64;
+	if (g_getenv("RS_TEST_LONG"))
+		runs *= LONG_FACTOR;
 	for (guint i = 0; i < corpus->len; i++) {
 		const GByteArray *b = g_ptr_array_index(corpus, i);
 
