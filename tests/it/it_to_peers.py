@@ -140,22 +140,34 @@ def _():
 
 @tap.case("getmail6: into a Maildir, keeping")
 def _():
-    def fetch(s):
-        box = make_maildir(s, "getmail")
+    some = MESSAGES[:40]
+
+    def once(s, attempt):
+        state = s.path(f"getmail{attempt}")
+        os.mkdir(state)
+        box = make_maildir(s, f"getmail{attempt}/box")
         peers.mail_owner(box)  # it refuses to deliver as root
-        with open(s.path("getmailrc"), "w") as f:
+        conf = os.path.join(state, "getmailrc")
+        with open(conf, "w") as f:
             f.write(f"[retriever]\ntype = SimplePOP3SSLRetriever\nserver = localhost\n"
                     f"port = {s.pop3s_port}\nusername = {ANNA}\npassword = secret\n"
                     f"ca_certs = {s.ca_file}\n[destination]\ntype = Maildir\npath = {box}/\nuser = nobody\n"
                     "[options]\nread_all = false\ndelivered_to = false\nreceived = false\n")
-        status, out = run("getmail6", "/usr/bin/python3", "/usr/bin/getmail", "--getmaildir", s.folder,
-                          "--rcfile", s.path("getmailrc"))
-        got = maildir(box)
-        assert len(got) == 200, (status, len(got), out[-1500:])
+        _, out = run("getmail6", "/usr/bin/python3", "/usr/bin/getmail", "--getmaildir", state,
+                     "--rcfile", conf)
+        return maildir(box), out
+
+    with rs_serve.Restanted({ANNA: "secret"}, release=True) as s:
+        s.deliver(ANNA, some)
+        for attempt in range(6):
+            got, out = once(s, attempt)
+            # on a busy machine its wait for its own child fails now and then: that is its affair
+            if b"timed out" not in out:
+                break
+        assert len(got) == len(some), (len(got), out[-1500:])
         # it rewrites long header lines: compare bodies
         assert sorted(m.partition(b"\n\n")[2] for m in got) == \
-            sorted(m.partition(b"\n\n")[2] for m in WANT)
-    with_mail(fetch)
+            sorted(canon(m).partition(b"\n\n")[2] for m in some)
 
 
 @tap.case("Postfix delivers to our LMTP; an unknown recipient comes back to it")
