@@ -155,13 +155,27 @@ static const struct rs_conn_ops refused_ops = {.step = no_step,
 	.idle = no_step,
 	.stop = no_step};
 
+static void turn_away(struct rs_conn *c)
+{
+	static const char pop3[] = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
+	static const char lmtp[] = "421 4.7.0 Too many connections, try again later\r\n";
+
+	rs_log(RS_LOG_WARNING, "refused", "peer", c->peer_text, "why", "too many connections",
+		NULL);
+	if (c->service == RS_SERVICE_POP3)
+		(void)rs_conn_write(c, rs_slice_str(pop3));
+	else if (c->service == RS_SERVICE_LMTP)
+		(void)rs_conn_write(c, rs_slice_str(lmtp));
+	rs_conn_close(c, false); /* under TLS a handshake would cost more than it tells */
+}
+
 static void on_connection(uv_stream_t *s, int status)
 {
 	struct front *f = s->loop->data;
 	enum rs_service service = (enum rs_service)GPOINTER_TO_UINT(s->data);
 	struct rs_conn *c;
 
-	/* out of descriptors: libuv keeps the connection in the kernel's queue and tries again */
+	/* out of descriptors: libuv turns connections away with one it has in reserve, and goes on */
 	if (status < 0)
 		return;
 	c = rs_conn_accept(f, s, service, s->type == UV_NAMED_PIPE);
@@ -171,9 +185,7 @@ static void on_connection(uv_stream_t *s, int status)
 	c->ops = &refused_ops;
 	list_add(f, c);
 	if (too_many(f, c)) {
-		rs_log(RS_LOG_WARNING, "refused", "peer", c->peer_text, "why",
-			"too many connections", NULL);
-		rs_conn_close(c, false);
+		turn_away(c);
 	} else if (service == RS_SERVICE_LMTP) {
 		front_lmtp_begin(c);
 	} else {

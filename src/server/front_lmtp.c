@@ -450,7 +450,7 @@ static void step(struct rs_conn *c)
 	p->stepping = false;
 	if (c->closing)
 		return;
-	if (c->eof && !p->ending && !p->asked)
+	if (c->eof && !p->ending && !p->asked && window_open(p))
 		rs_conn_close(c, true);
 	else
 		rs_conn_read(c, window_open(p));
