@@ -191,6 +191,9 @@ static void check_password(
 	if (rs_user_name_clean(user, j->name) < 0)
 		j->name[0] = '\0';
 	u = rs_userdb_find(a->users, j->name);
+	if (u && !rs_password_known(u->password))
+		rs_log(RS_LOG_WARNING, "unknown-scheme", "user", u->name, "cure",
+			"a {SCHEME} of crypt(3) or {PLAIN}: restanted user remove, then add", NULL);
 	j->proc = r;
 	j->front = e->front;
 	j->session = e->session;

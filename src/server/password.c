@@ -37,6 +37,18 @@ static const char *hash_of(const char *stored, char scheme[SCHEME_MAX])
 	return end + 1;
 }
 
+static bool is_plain(const char *scheme)
+{
+	return strcmp(scheme, "PLAIN") == 0 || strcmp(scheme, "CLEARTEXT") == 0;
+}
+
+bool rs_password_known(const char *stored)
+{
+	char scheme[SCHEME_MAX];
+
+	return hash_of(stored, scheme) && (is_plain(scheme) || is_crypt(scheme));
+}
+
 static bool crypt_check(const char *hash, const char *given)
 {
 	struct crypt_data *data = g_new0(struct crypt_data, 1);
@@ -71,7 +83,7 @@ bool rs_password_check(const char *stored, struct rs_slice given)
 
 	if (!hash || rs_slice_find(given, 0) != given.n || rs_secret_create(given, &copy) < 0)
 		return false;
-	if (strcmp(scheme, "PLAIN") == 0 || strcmp(scheme, "CLEARTEXT") == 0)
+	if (is_plain(scheme))
 		ok = rs_secret_eq(rs_slice_str(hash), given);
 	else if (is_crypt(scheme))
 		ok = *hash && crypt_check(hash, (const char *)copy->octets);

@@ -46,6 +46,8 @@ int rs_user_name_clean(struct rs_slice given, char out[256]) RS_MUST_USE;
 int rs_user_mailbox(
 	const struct rs_user *u, const char *pattern, char **out, struct rs_err *err) RS_MUST_USE;
 
+/* A field whose scheme is one of ours; any other never matches, and is worth a line in the log. */
+bool rs_password_known(const char *stored);
 /* Does `given` match the stored field? Same time for any user of the same scheme; NULL stored: hashes
  * a dummy and says no. Blocks as long as the hash takes: worker thread. */
 bool rs_password_check(const char *stored, struct rs_slice given);

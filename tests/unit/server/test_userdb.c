@@ -173,6 +173,15 @@ static void name__only_what_may_reach_a_path_is_clean(void **state)
 	assert_int_equal(rs_user_name_clean(rs_slice(long_name, 255), out), -RS_EINVAL);
 }
 
+static void password__a_scheme_that_is_none_of_ours_is_told_apart(void **state)
+{
+	assert_true(rs_password_known("{PLAIN}x"));
+	assert_true(rs_password_known("{sha512-crypt}$6$x"));
+	assert_true(rs_password_known("$y$x"));
+	assert_false(rs_password_known("{SCRAM-SHA-256}4096,x"));
+	assert_false(rs_password_known("{PLAIN"));
+}
+
 static void password__schemes(void **state)
 {
 	static const struct {
@@ -237,6 +246,7 @@ int main(void)
 		PLACE_TEST(userdb__a_field_that_would_make_more_fields_is_refused),
 		PLACE_TEST(userdb__what_cannot_be_read_is_not_replaced),
 		cmocka_unit_test(name__only_what_may_reach_a_path_is_clean),
+		cmocka_unit_test(password__a_scheme_that_is_none_of_ours_is_told_apart),
 		cmocka_unit_test(password__schemes),
 		cmocka_unit_test(password__what_is_hashed_is_found_again),
 	};
