@@ -1,6 +1,8 @@
 /* net.c - see net.h */
 #include "client/net.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "client/text.h"
@@ -225,12 +227,23 @@ int rs_net_write(struct rs_net *n, struct rs_slice s, struct rs_err *err)
 	return fail(n, error, err);
 }
 
+/* Old servers write an answer in two pieces and hold the second until the first is acknowledged; the
+ * kernel would think that over for 40 ms, each message. It forgets the wish, so it is told again. */
+static void acknowledge_at_once(const struct rs_net *n)
+{
+	(void)g_socket_set_option(
+		g_socket_connection_get_socket(n->tcp), IPPROTO_TCP, TCP_QUICKACK, 1, NULL);
+}
+
 int rs_net_read(struct rs_net *n, void *buf, size_t max, size_t *got, struct rs_err *err)
 {
 	g_autoptr(GError) error = NULL;
-	gssize k = g_input_stream_read(
-		g_io_stream_get_input_stream(n->stream), buf, max, n->where->cancel, &error);
 
+	gssize k;
+
+	acknowledge_at_once(n);
+	k = g_input_stream_read(
+		g_io_stream_get_input_stream(n->stream), buf, max, n->where->cancel, &error);
 	if (k < 0)
 		return fail(n, error, err);
 	*got = (size_t)k;
