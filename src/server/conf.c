@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 #define FILE_MAX (1024u * 1024)
 
@@ -26,7 +27,7 @@ static struct rs_conf *conf_new(void)
 {
 	struct rs_conf *c = g_new0(struct rs_conf, 1);
 
-	c->workers = CLAMP(g_get_num_processors(), 1, 16);
+	c->workers = CLAMP(uv_available_parallelism(), 1, 16);
 	c->log_level = 2;
 	c->connections = 10000;
 	c->connections_per_address = 100;

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
+#include <uv.h>
 
 #include "base/num.h"
 
@@ -73,7 +74,7 @@ static const char *set_workers(struct rs_conf *c, const struct conf_key *k, cons
 {
 	if (strcmp(value, "auto") != 0)
 		return set_uint(c, k, value);
-	c->workers = CLAMP(g_get_num_processors(), 1, 16);
+	c->workers = CLAMP(uv_available_parallelism(), 1, 16);
 	return NULL;
 }
 

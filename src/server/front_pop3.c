@@ -114,6 +114,17 @@ static void let_go(struct pop3 *p)
 	p->store = NO_STORE;
 }
 
+/* The same before QUIT is answered: whoever reads "+OK" may log in again at once, perhaps at another
+ * front, and the store must have heard of the end by then. */
+static void let_go_first(struct pop3 *p)
+{
+	struct rs_link *l = store_of(p);
+
+	let_go(p);
+	if (l)
+		rs_link_flush(l);
+}
+
 static void ask_commit(struct pop3 *p)
 {
 	struct rs_link *l = store_of(p);
@@ -122,7 +133,7 @@ static void ask_commit(struct pop3 *p)
 
 	p->removed_n = marked;
 	if (marked == 0) {
-		let_go(p); /* before the "+OK": whoever reads it may log in again at once */
+		let_go_first(p);
 		rs_pop3s_committed(p->engine, 0, RS_POP3_CODE_NONE);
 		return;
 	}
@@ -274,7 +285,7 @@ static bool on_committed(struct pop3 *p, struct rs_msg_in *m)
 	if (!rs_msg_end(m) || p->wait != WAIT_COMMIT)
 		return false;
 	p->wait = WAIT_NOTHING;
-	let_go(p);
+	let_go_first(p);
 	if (err != RS_STORE_OK) {
 		left = p->removed_n;
 		p->removed_n = 0;

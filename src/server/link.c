@@ -344,6 +344,12 @@ static int read_packet(struct rs_link *l)
 	return l->closing ? -1 : 1;
 }
 
+void rs_link_catch_up(struct rs_link *l)
+{
+	for (int i = 0; i < READS_A_TURN && !l->closing && read_packet(l) > 0; i++)
+		continue;
+}
+
 static void on_poll(uv_poll_t *h, int status, int events)
 {
 	struct rs_link *l = h->data;
@@ -356,8 +362,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 		rs_link_flush(l);
 	if (!(events & UV_READABLE))
 		return;
-	for (int i = 0; i < READS_A_TURN && read_packet(l) > 0; i++)
-		continue;
+	rs_link_catch_up(l);
 }
 
 static void poll_for(struct rs_link *l, int events)

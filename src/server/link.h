@@ -37,4 +37,8 @@ void rs_link_end(struct rs_link *l);
 size_t rs_link_queued(const struct rs_link *l); /* octets not yet taken by the kernel */
 void rs_link_flush(struct rs_link *l);          /* try now */
 
+/* Handle now what the other side has sent already, before what other links brought. For a message
+ * that may be the consequence of one that is still waiting here. */
+void rs_link_catch_up(struct rs_link *l);
+
 #endif

@@ -26,6 +26,7 @@
 struct stores {
 	struct rs_store *store;
 	GHashTable *sessions; /* struct sess, keyed by itself */
+	GHashTable *held;     /* mailbox -> struct sess that has it open */
 	uv_timer_t wait;      /* for the last works when stopping */
 };
 
@@ -34,6 +35,7 @@ struct sess {
 	uint64_t id;
 	struct rs_proc *proc;
 	char *user;
+	char *mailbox; /* of a POP3 session */
 	struct rs_store_drop *drop;
 	GHashTable *asked; /* struct reading, struct writing: owned */
 	bool opening;
@@ -88,6 +90,8 @@ static void sess_free(gpointer p)
 
 	if (s->drop)
 		st->store->ops->close(s->drop);
+	if (s->mailbox && g_hash_table_lookup(st->held, s->mailbox) == s)
+		g_hash_table_remove(st->held, s->mailbox);
 	if (s->deliv && !s->ending)
 		st->store->ops->deliv_abort(s->deliv);
 	g_hash_table_unref(s->asked);
@@ -96,6 +100,7 @@ static void sess_free(gpointer p)
 	if (s->rcpts)
 		g_array_unref(s->rcpts);
 	g_free(s->user);
+	g_free(s->mailbox);
 	g_free(s);
 }
 
@@ -168,6 +173,8 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 
 	s->opening = false;
 	s->drop = drop;
+	if (drop)
+		g_hash_table_insert(st->held, s->mailbox, s);
 	l = front_of(s);
 	if (!l) {
 		sess_end(s);
@@ -193,6 +200,16 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 		sess_end(s);
 }
 
+/* Somebody has this mailbox. A client that has read "+OK" to its QUIT may log in again at once, and
+ * what auth says of that can be here before the CLOSE, which the front said first. */
+static void catch_up_with_closes(struct rs_proc *r)
+{
+	for (uint32_t i = 0; i < r->fronts_n; i++) {
+		if (r->fronts[i])
+			rs_link_catch_up(r->fronts[i]);
+	}
+}
+
 static bool on_open(struct rs_proc *r, struct rs_msg_in *m)
 {
 	struct stores *st = r->arg;
@@ -205,10 +222,13 @@ static bool on_open(struct rs_proc *r, struct rs_msg_in *m)
 
 	if (!rs_msg_end(m) || front >= RS_ROLE_PEERS_MAX || find(r, front, id))
 		return false;
+	if (g_hash_table_contains(st->held, path))
+		catch_up_with_closes(r);
 	s = sess_new(r, front, id);
 	s->user = g_strndup((const char *)user.p, user.n);
+	s->mailbox = g_steal_pointer(&path);
 	s->opening = true;
-	st->store->ops->open(st->store, path, on_opened, s);
+	st->store->ops->open(st->store, s->mailbox, on_opened, s);
 	return true;
 }
 
@@ -498,6 +518,7 @@ static bool store_start(struct rs_proc *r)
 	struct rs_err err;
 
 	st->sessions = g_hash_table_new_full(sess_hash, sess_equal, sess_free, NULL);
+	st->held = g_hash_table_new(g_str_hash, g_str_equal);
 	uv_timer_init(&r->loop, &st->wait);
 	r->arg = st;
 	if (ops->start(&r->loop, r->conf, &st->store, &err) == 0)

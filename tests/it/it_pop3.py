@@ -235,4 +235,15 @@ def _():
         assert "secret" not in log and "not-my-word" not in log, log
 
 
+@tap.case("who has read the answer to QUIT may log in again at once, at whatever front")
+def _():
+    with rs_serve.Restanted(USERS, auth=CLEAR, workers=4) as s:
+        s.deliver(ANNA, [b"Subject: x\n\nx\n"] * 3)
+        for i in range(300):
+            p = Session(s).login()
+            if i % 100 == 50:
+                assert p.ask(b"DELE 1").startswith(b"+OK")
+            assert p.ask(b"QUIT").startswith(b"+OK")
+
+
 tap.run()

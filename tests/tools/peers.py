@@ -36,6 +36,11 @@ def unpack(*names):
         raise RuntimeError(done.stdout)
 
 
+def peer_there(name):
+    """Is this peer unpacked?"""
+    return os.path.exists(os.path.join(TOP, "build", "peers", name, "ready"))
+
+
 def need_root():
     if os.getuid() != 0:
         print("1..0 # SKIP the peers' servers need root; run ./test as root or with sudo")
