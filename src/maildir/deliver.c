@@ -224,12 +224,25 @@ int rs_deliv_link(const struct rs_deliv *d, struct rs_maildir *to, struct rs_err
 	g_autofree char *name = g_strdup_printf("%s%s", unique, d->name + strlen(d->unique));
 	int rc;
 
-	assert(d->state == PUBLISHED);
-	rc = fs->link(fs->ctx, d->m->new_fd, d->name, to->new_fd, name);
+	assert(d->state != WRITING);
+	if (d->state == PUBLISHED)
+		rc = fs->link(fs->ctx, d->m->new_fd, d->name, to->new_fd, name);
+	else
+		rc = fs->link(fs->ctx, d->m->tmp_fd, d->unique, to->new_fd, name);
 	if (rc == -EXDEV || rc == -EMLINK || rc == -EPERM || rc == -EOPNOTSUPP)
 		return rs_err_set(
 			err, RS_EINVAL, "%s and %s cannot share one file", d->m->path, to->path);
 	return rc < 0 ? rs_maildir_fail(err, -rc, "deliver into", to->path, "new") : 0;
+}
+
+int rs_deliv_read_open(const struct rs_deliv *d, struct rs_err *err)
+{
+	const bool there = d->state == PUBLISHED;
+	int fd = openat(there ? d->m->new_fd : d->m->tmp_fd, there ? d->name : d->unique,
+		O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	assert(d->state != WRITING);
+	return fd < 0 ? rs_maildir_fail(err, errno, "read a message in", d->m->path, NULL) : fd;
 }
 
 void rs_deliv_destroy(struct rs_deliv **d)

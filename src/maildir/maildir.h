@@ -62,8 +62,10 @@ int rs_deliv_sync(struct rs_deliv *d, struct rs_err *err) RS_MUST_USE; /* fsync 
 /* Rename tmp -> new, never over a file that is there (-RS_EEXIST). */
 int rs_deliv_publish(struct rs_deliv *d, struct rs_err *err) RS_MUST_USE;
 /* The same body into another folder of the same file system under a name of its own: a hard link
- * from d's published file; -RS_EINVAL where the file system cannot: deliver it again there. */
+ * from d's file (finished or published); -RS_EINVAL where the file system cannot: deliver it again there. */
 int rs_deliv_link(const struct rs_deliv *d, struct rs_maildir *to, struct rs_err *err) RS_MUST_USE;
+/* A descriptor for reading it again (the caller's), after finish. */
+int rs_deliv_read_open(const struct rs_deliv *d, struct rs_err *err);
 void rs_deliv_destroy(struct rs_deliv **d); /* not published: removes the file in tmp/ */
 
 int rs_maildir_sync(struct rs_maildir *m, struct rs_err *err) RS_MUST_USE;     /* fsync new/   */

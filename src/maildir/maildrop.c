@@ -307,7 +307,9 @@ int rs_maildrop_open(
 
 	d->lock_fd = -1;
 	d->rows = g_array_new(FALSE, TRUE, sizeof(struct row));
-	if (stat(path, &st) == 0)
+	if (!path)
+		rc = 0;
+	else if (stat(path, &st) == 0)
 		rc = rs_maildir_open(fs, path, RS_MAILDIR_CREATE, &d->m, err);
 	else if (errno != ENOENT)
 		rc = rs_maildir_fail(err, errno, "open the mailbox", path, NULL);

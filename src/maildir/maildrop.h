@@ -20,7 +20,7 @@
 struct rs_maildrop;
 
 /* Lock (never waits), finish what a crash left, scan, sizes, UIDs. A folder that does not exist is
- * an empty maildrop; nothing is made for it. -RS_ELOCKED: another session has it. */
+ * an empty maildrop (so is NULL); nothing is made for it. -RS_ELOCKED: another session has it. */
 int rs_maildrop_open(const struct rs_fs *fs, const char *path, struct rs_maildrop **out,
 	struct rs_err *err) RS_MUST_USE;
 /* Gives up the lock; deletes nothing that was not decided. NULL is fine; sets NULL. */

@@ -7,7 +7,7 @@
 
 #include "maildir/maildir.h"
 #include "restanted/commands.h"
-#include "server/userdb.h"
+#include "server/dest.h"
 
 static int copy_in(struct rs_deliv *d, struct rs_err *err)
 {
@@ -34,14 +34,15 @@ static int copy_in(struct rs_deliv *d, struct rs_err *err)
 	return rc;
 }
 
-static int deliver(const char *mailbox, const char *head, struct rs_err *err)
+static int deliver(
+	const char *mailbox, const struct rs_rules *rules, const char *head, struct rs_err *err)
 {
-	struct rs_maildir *m = NULL;
 	struct rs_deliv *d = NULL;
-	int rc = rs_maildir_open(rs_fs_posix(), mailbox, RS_MAILDIR_CREATE, &m, err);
+	struct rs_dest dest;
+	int rc = rs_dest_open(mailbox, rules, &dest, err);
 
 	if (rc == 0)
-		rc = rs_deliv_begin(m, NULL, &d, err);
+		rc = rs_deliv_begin(dest.m, NULL, &d, err);
 	if (rc == 0)
 		rc = rs_deliv_write(d, head, strlen(head), err);
 	if (rc == 0)
@@ -51,11 +52,9 @@ static int deliver(const char *mailbox, const char *head, struct rs_err *err)
 	if (rc == 0)
 		rc = rs_deliv_sync(d, err);
 	if (rc == 0)
-		rc = rs_deliv_publish(d, err);
-	if (rc == 0)
-		rc = rs_maildir_sync(m, err);
+		rc = rs_dest_deliver(&dest, d, true, err);
 	rs_deliv_destroy(&d);
-	rs_maildir_destroy(&m);
+	rs_dest_finish(&dest);
 	return rc;
 }
 
@@ -64,15 +63,19 @@ static int find_mailbox(
 {
 	struct rs_userdb *db = NULL;
 	const struct rs_user *u = NULL;
+	char folder[RS_FOLDER_NAME_MAX + 1] = "";
 	char name[256];
 	int rc = rs_userdb_open(conf->users, &db, err);
 
-	if (rc == 0 && rs_user_name_clean(rs_slice_str(address), name) == 0)
+	if (rc == 0 && rs_user_name_clean(rs_slice_str(address), name) == 0) {
 		u = rs_userdb_find(db, name);
+		if (!u && rs_user_name_split(name, folder, true))
+			u = rs_userdb_find(db, name);
+	}
 	if (rc == 0 && !u)
 		rc = rs_err_set(err, RS_ENOENT, "there is no user %s", address);
 	if (rc == 0)
-		rc = rs_user_mailbox(u, conf->store_path, mailbox, err);
+		rc = rs_mailbox_text(u, conf->store_path, folder, mailbox, err);
 	rs_userdb_destroy(&db);
 	return rc;
 }
@@ -105,8 +108,15 @@ int cmd_deliver(int argc, char **argv)
 	head = g_strdup_printf(
 		"Return-Path: <%s>\nDelivered-To: %s\n", sender ? sender : "", argv[1]);
 	if (rc == 0)
-		rc = deliver(mailbox, head, &err);
+		rc = deliver(mailbox, &conf->rules, head, &err);
+	status = RS_EXIT_OK;
+	if (rc == -RS_ELIMIT) /* over quota: EX_TEMPFAIL or EX_CANTCREAT, as LMTP's 452 and 552 */
+		status = conf->quota_permanent ? RS_EXIT_CANNOT : RS_EXIT_TEMP;
+	if (rc < 0 && status == RS_EXIT_OK)
+		status = cmd_fail(&err);
+	else if (rc < 0)
+		(void)cmd_fail(&err);
 	if (conf)
 		rs_conf_destroy(&conf);
-	return rc < 0 ? cmd_fail(&err) : RS_EXIT_OK;
+	return status;
 }

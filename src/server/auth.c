@@ -13,6 +13,7 @@
 #include "proto/pop3s.h"
 #include "sasl/sasl.h"
 #include "server/log.h"
+#include "server/mailbox.h"
 #include "server/role.h"
 #include "server/userdb.h"
 
@@ -27,6 +28,7 @@ struct exchange {
 	uint64_t session;
 	struct rs_sasl_server *sasl; /* NULL: not SASL */
 	bool checking;
+	char folder[RS_FOLDER_NAME_MAX + 1]; /* of user+folder; "": the main one */
 };
 
 /* One hash on a worker thread. */
@@ -100,6 +102,19 @@ static uint32_t store_of(const struct rs_proc *r, const char *name)
 	return g_str_hash(name) % r->stores_n;
 }
 
+/* The user of this clean name; that of anna+junk@example.org is anna, where nobody is called so, and
+ * `folder` is "junk" (else ""). `any`: also where that cannot be a folder's name. NULL: nobody. */
+static const struct rs_user *find_user(
+	struct auth *a, char name[256], char folder[RS_FOLDER_NAME_MAX + 1], bool any)
+{
+	const struct rs_user *u = rs_userdb_find(a->users, name);
+
+	folder[0] = '\0';
+	if (u || !rs_user_name_split(name, folder, any))
+		return u;
+	return rs_userdb_find(a->users, name);
+}
+
 /* --- answers ------------------------------------------------------------------------------- */
 
 static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_pop3_code code)
@@ -128,6 +143,7 @@ static void challenge(struct rs_link *l, uint64_t session, struct rs_slice octet
 static void admit(struct rs_proc *r, uint32_t front, uint64_t session, const struct rs_user *u)
 {
 	struct rs_link *store = r->stores[store_of(r, u->name)];
+	const struct exchange *e = find(r->arg, front, session);
 	g_autofree char *mailbox = NULL;
 	struct rs_err err;
 
@@ -135,8 +151,8 @@ static void admit(struct rs_proc *r, uint32_t front, uint64_t session, const str
 		refuse(r, front, session, RS_POP3_CODE_SYS_TEMP); /* never "wrong password" */
 		return;
 	}
-	if (rs_user_mailbox(u, r->conf->store_path ? r->conf->store_path : "%u", &mailbox, &err) <
-		0) {
+	if (rs_mailbox_text(u, r->conf->store_path ? r->conf->store_path : "%u",
+		    e ? e->folder : NULL, &mailbox, &err) < 0) {
 		rs_log(RS_LOG_ERROR, "no-mailbox-path", "user", u->name, "why", err.text, NULL);
 		refuse(r, front, session, RS_POP3_CODE_SYS_PERM);
 		return;
@@ -190,7 +206,7 @@ static void check_password(
 	refresh(a);
 	if (rs_user_name_clean(user, j->name) < 0)
 		j->name[0] = '\0';
-	u = rs_userdb_find(a->users, j->name);
+	u = find_user(a, j->name, e->folder, false);
 	if (u && !rs_password_known(u->password))
 		rs_log(RS_LOG_WARNING, "unknown-scheme", "user", u->name, "cure",
 			"a {SCHEME} of crypt(3) or {PLAIN}: restanted user remove, then add", NULL);
@@ -220,7 +236,7 @@ static void check_apop(struct rs_proc *r, struct exchange *e, struct rs_slice us
 	bool plain;
 
 	refresh(a);
-	u = rs_user_name_clean(user, name) == 0 ? rs_userdb_find(a->users, name) : NULL;
+	u = rs_user_name_clean(user, name) == 0 ? find_user(a, name, e->folder, false) : NULL;
 	plain = u && u->pop3 && !u->disabled && g_str_has_prefix(u->password, "{PLAIN}");
 	g_checksum_update(sum, stamp.p, (gssize)stamp.n);
 	if (plain)
@@ -319,28 +335,6 @@ static void rcpt_refuse(struct rs_link *l, uint64_t session, uint32_t rcpt, unsi
 	rs_link_end(l);
 }
 
-/* "anna+lists@example.org" is anna's where no such user exists. */
-static const struct rs_user *find_recipient(struct auth *a, struct rs_slice address)
-{
-	char name[256];
-	const struct rs_user *u;
-	char *plus;
-	char *at;
-
-	if (rs_user_name_clean(address, name) < 0)
-		return NULL;
-	u = rs_userdb_find(a->users, name);
-	plus = strchr(name, '+');
-	at = strchr(name, '@');
-	if (u || !plus || (at && plus > at) || plus == name)
-		return u;
-	if (at)
-		memmove(plus, at, strlen(at) + 1);
-	else
-		*plus = '\0';
-	return rs_userdb_find(a->users, name);
-}
-
 static bool on_rcpt(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 {
 	struct rs_link *l = r->fronts[front];
@@ -348,20 +342,23 @@ static bool on_rcpt(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 	uint32_t rcpt = rs_msg_u32(m);
 	struct rs_slice address = rs_msg_octets(m);
 	g_autofree char *mailbox = NULL;
-	const struct rs_user *u;
+	char folder[RS_FOLDER_NAME_MAX + 1];
+	const struct rs_user *u = NULL;
 	struct rs_link *store;
+	char name[256];
 
 	if (!rs_msg_end(m))
 		return false;
 	refresh(r->arg);
-	u = find_recipient(r->arg, address);
+	if (rs_user_name_clean(address, name) == 0)
+		u = find_user(r->arg, name, folder, true);
 	store = u ? r->stores[store_of(r, u->name)] : NULL;
 	if (!u)
 		rcpt_refuse(l, session, rcpt, 550, "5.1.1", "No such mailbox here");
 	else if (u->disabled)
 		rcpt_refuse(l, session, rcpt, 550, "5.2.1", "This mailbox is disabled");
-	else if (!store || rs_user_mailbox(u, r->conf->store_path ? r->conf->store_path : "%u",
-				   &mailbox, NULL) < 0)
+	else if (!store || rs_mailbox_text(u, r->conf->store_path ? r->conf->store_path : "%u",
+				   folder, &mailbox, NULL) < 0)
 		rcpt_refuse(l, session, rcpt, 451, "4.3.0", "Temporary failure, try again later");
 	if (!mailbox)
 		return true;

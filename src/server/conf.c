@@ -35,6 +35,7 @@ static struct rs_conf *conf_new(void)
 	c->pre_login_timeout_s = 60;
 	c->idle_timeout_s = 600;
 	c->message_size = 128u << 20;
+	rs_rules_init(&c->rules);
 	c->mechanisms = g_strdup("PLAIN LOGIN");
 	return c;
 }

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "maildir/rules.h"
 
 enum rs_service {
 	RS_SERVICE_POP3,  /* port 110: STLS       */
@@ -58,7 +59,9 @@ struct rs_conf {
 	gboolean apop;
 	/* [store] */
 	enum rs_store_type store_type;
-	char *store_path; /* with %u %n %d */
+	char *store_path;         /* with %u %n %d */
+	struct rs_rules rules;    /* of every mailbox, where its owner has none of his own */
+	gboolean quota_permanent; /* over quota: 552 instead of 452 */
 	/* [log] */
 	gboolean log_json;
 	int log_level; /* 0 error, 1 warning, 2 info, 3 debug */

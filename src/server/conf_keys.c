@@ -198,6 +198,20 @@ static const char *set_store_type(struct rs_conf *c, const struct conf_key *k, c
 	return NULL;
 }
 
+static const char *set_rule(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	return rs_rules_set(&c->rules, k->key, value);
+}
+
+static const char *set_quota_exceeded(
+	struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	c->quota_permanent = strcmp(value, "permanent") == 0;
+	return c->quota_permanent || strcmp(value, "temporary") == 0
+		       ? NULL
+		       : "must be temporary or permanent";
+}
+
 static const char *set_log_format(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
 	c->log_json = strcmp(value, "json") == 0;
@@ -249,6 +263,10 @@ const struct conf_key conf_keys[] = {
 	{"store", "type", set_store_type, 0, 0, 0, "maildir"},
 	{"store", "path", set_path, AT(store_path), 0, 0,
 		"Maildir of a user: %u address, %n name, %d domain"},
+	{"store", "quota", set_rule, 0, 0, 0, "SIZE[:MESSAGES] of a mailbox, 0: no limit"},
+	{"store", "quota-exceeded", set_quota_exceeded, 0, 0, 0,
+		"temporary: mail for a full mailbox gets 452; permanent: 552"},
+	{"store", "junk-folder", set_rule, 0, 0, 0, "the folder that mail for user+NAME makes"},
 	{"log", "format", set_log_format, 0, 0, 0, "text or json"},
 	{"log", "level", set_log_level, 0, 0, 0, "error, warning, info or debug"},
 	{"limits", "connections", set_uint, AT(connections), 0, 1000000, "at a time, 0: no limit"},

@@ -228,7 +228,8 @@ static void result_tell(struct lmtp *p, uint32_t i, int result)
 		[RS_STORE_OK] = {250, "2.0.0", "Delivered"},
 		[RS_STORE_NOBOX] = {550, "5.1.1", "No such mailbox here"},
 		[RS_STORE_INUSE] = {451, "4.2.1", "The mailbox is busy"},
-		[RS_STORE_FULL] = {452, "4.2.2", "No space left; try again later"},
+		[RS_STORE_FULL] = {452, "4.3.1", "No space left; try again later"},
+		[RS_STORE_QUOTA] = {452, "4.2.2", "The mailbox is full; try again later"},
 		[RS_STORE_TEMP] = {451, "4.3.0", "Temporary failure; try again later"},
 		[RS_STORE_PERM] = {451, "4.3.5",
 			"The mailbox cannot be written; the postmaster must mend it"},
@@ -238,7 +239,11 @@ static void result_tell(struct lmtp *p, uint32_t i, int result)
 		[RS_STORE_GONE] = {451, "4.3.0", "Temporary failure; try again later"},
 	};
 
-	rs_lmtps_result(p->engine, i, rows[result].code, rows[result].status, rows[result].text);
+	if (result == RS_STORE_QUOTA && proc_of(p)->conf->quota_permanent)
+		rs_lmtps_result(p->engine, i, 552, "5.2.2", "The mailbox is full");
+	else
+		rs_lmtps_result(
+			p->engine, i, rows[result].code, rows[result].status, rows[result].text);
 }
 
 /* Tell what is known, in the order of the recipients. */

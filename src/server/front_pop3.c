@@ -158,6 +158,7 @@ static enum rs_pop3_code code_of(enum rs_store_err err)
 		return RS_POP3_CODE_SYS_PERM;
 	case RS_STORE_OK:
 	case RS_STORE_FULL:
+	case RS_STORE_QUOTA:
 	case RS_STORE_TEMP:
 	case RS_STORE_LOST:
 	case RS_STORE_UNKNOWN:

@@ -55,6 +55,7 @@ const char *rs_store_err_name(enum rs_store_err e)
 		[RS_STORE_NOBOX] = "no-mailbox",
 		[RS_STORE_INUSE] = "in-use",
 		[RS_STORE_FULL] = "full",
+		[RS_STORE_QUOTA] = "over-quota",
 		[RS_STORE_TEMP] = "temporary",
 		[RS_STORE_PERM] = "permanent",
 		[RS_STORE_LOST] = "lock-lost",

@@ -23,7 +23,8 @@ enum rs_store_err {
 	RS_STORE_OK,
 	RS_STORE_NOBOX,   /* no such mailbox (where mailboxes are provisioned)             */
 	RS_STORE_INUSE,   /* another session has the lock                                 */
-	RS_STORE_FULL,    /* disk or quota full; nothing happened                         */
+	RS_STORE_FULL,    /* disk full; nothing happened                                  */
+	RS_STORE_QUOTA,   /* the mailbox is full; nothing happened                        */
 	RS_STORE_TEMP,    /* nothing happened; try again later                            */
 	RS_STORE_PERM,    /* nothing happened; trying again will not help (rights, read-only) */
 	RS_STORE_LOST,    /* the lock is gone: nothing was removed                        */
@@ -62,7 +63,7 @@ struct rs_store_ops {
 	void (*stop)(struct rs_store *s);
 
 	/* Delivery of one message to `n` mailboxes. A mailbox is the store's name for it (Maildir: a path),
-	 * made by the auth role; the texts are copied. Octets are in wire form (CRLF); the store keeps what
+	 * and rules, mailbox.h), made by the auth role; the texts are copied. Octets are in wire form (CRLF); the store keeps what
 	 * form it likes, and one copy for all where it can. deliv_open never fails: errors come with commit. */
 	void (*deliv_open)(struct rs_store *s, const char *const *mailboxes, uint32_t n,
 		struct rs_store_deliv **out);

@@ -14,13 +14,16 @@
 #include <unistd.h>
 
 #include "maildir/maildrop.h"
+#include "maildir/subfolder.h"
+#include "server/dest.h"
 #include "server/log.h"
 #include "server/store.h"
 
 struct maildir_store {
 	struct rs_store base;
 	uv_loop_t *loop;
-	GHashTable *closing; /* mailbox -> struct rs_store_drop that is being closed */
+	struct rs_rules rules; /* where the owner of a mailbox has none */
+	GHashTable *closing;   /* mailbox -> struct rs_store_drop that is being closed */
 };
 
 /* --- queues -------------------------------------------------------------------------------- */
@@ -156,6 +159,8 @@ static enum rs_store_err store_err(int rc)
 		return RS_STORE_INUSE;
 	case RS_ENOSPC:
 		return RS_STORE_FULL;
+	case RS_ELIMIT:
+		return RS_STORE_QUOTA;
 	case RS_EROFS:
 	case RS_EINVAL:
 		return RS_STORE_PERM;
@@ -199,7 +204,16 @@ static void open_work(struct job *j)
 {
 	struct rs_store_drop *d = j->owner;
 
-	j->rc = rs_maildrop_open(rs_fs_posix(), d->mailbox, &d->drop, &j->err);
+	const struct rs_rules *defaults = &d->store->rules;
+	g_autofree char *path = NULL;
+	struct rs_mailbox box;
+
+	j->rc = rs_mailbox_parse(d->mailbox, defaults, &box, &j->err);
+	if (j->rc == 0) {
+		path = rs_subfolder_for_session(box.path, box.folder, &box.rules);
+		j->rc = rs_maildrop_open(rs_fs_posix(), path, &d->drop, &j->err);
+	}
+	rs_mailbox_finish(&box);
 }
 
 static void open_done(struct job *j)
@@ -346,11 +360,13 @@ struct rs_store_deliv {
 	struct queue q;
 	char **mailboxes;
 	uint32_t n;
-	struct rs_maildir *folder; /* of the first mailbox */
-	struct rs_deliv *body;     /* in its tmp/ */
-	int rc;                    /* sticky */
+	const struct rs_rules *defaults; /* lent by the store */
+	struct rs_dest first;            /* the first mailbox */
+	struct rs_deliv *body;           /* in its tmp/ */
+	int rc;                          /* sticky */
 	struct rs_err err;
 	int *results; /* one a mailbox, from commit */
+	char **whys;  /* the same: NULL, or a line for the log */
 };
 
 static void deliv_free(void *p)
@@ -358,23 +374,25 @@ static void deliv_free(void *p)
 	struct rs_store_deliv *d = p;
 
 	g_strfreev(d->mailboxes);
+	for (uint32_t i = 0; i < d->n; i++)
+		g_free(d->whys[i]);
+	g_free(d->whys);
 	g_free(d->results);
 	g_free(d);
 }
 
 static void deliv_begin(struct rs_store_deliv *d)
 {
-	d->rc = rs_maildir_open(
-		rs_fs_posix(), d->mailboxes[0], RS_MAILDIR_CREATE, &d->folder, &d->err);
+	d->rc = rs_dest_open(d->mailboxes[0], d->defaults, &d->first, &d->err);
 	if (d->rc == 0)
-		d->rc = rs_deliv_begin(d->folder, NULL, &d->body, &d->err);
+		d->rc = rs_deliv_begin(d->first.m, NULL, &d->body, &d->err);
 }
 
 static void write_work(struct job *j)
 {
 	struct rs_store_deliv *d = j->owner;
 
-	if (!d->folder && d->rc == 0)
+	if (!d->body && d->rc == 0)
 		deliv_begin(d);
 	if (d->rc == 0)
 		d->rc = rs_deliv_write(d->body, j->octets, j->octets_n, &d->err);
@@ -398,48 +416,23 @@ static void maildir_deliv_write(
 	push(&d->q, j);
 }
 
-/* Copy the published body into a folder on another file system. */
-static int deliver_copy(struct rs_store_deliv *d, struct rs_maildir *to, struct rs_err *err)
+/* Deliver to mailbox `i`, the first of which has the body in its tmp/. One that fails leaves the others
+ * as they are. */
+static int deliver_to(struct rs_store_deliv *d, uint32_t i)
 {
-	struct rs_maildir_entry e = {.file = rs_deliv_name(d->body), .in_new = true};
-	g_autofree uint8_t *buf = g_malloc(65536);
-	struct rs_deliv *copy = NULL;
-	int fd = rs_maildir_read_open(d->folder, &e, err);
-	int rc = fd < 0 ? fd : rs_deliv_begin(to, NULL, &copy, err);
-	ssize_t n = 1;
+	struct rs_dest dest = {.m = NULL};
+	struct rs_err err;
+	int rc;
 
-	while (rc == 0 && n > 0) {
-		n = read(fd, buf, 65536);
-		if (n > 0)
-			rc = rs_deliv_write(copy, buf, (size_t)n, err);
-		else if (n < 0)
-			rc = rs_err_set(err, RS_EIO, "read: %s", g_strerror(errno));
-	}
-	if (rc == 0)
-		rc = rs_deliv_finish(copy, err);
-	if (rc == 0)
-		rc = rs_deliv_sync(copy, err);
-	if (rc == 0)
-		rc = rs_deliv_publish(copy, err);
-	rs_deliv_destroy(&copy);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-/* One more mailbox for a body that is published in the first. */
-static int deliver_again(struct rs_store_deliv *d, const char *mailbox, struct rs_err *err)
-{
-	struct rs_maildir *to = NULL;
-	int rc = rs_maildir_open(rs_fs_posix(), mailbox, RS_MAILDIR_CREATE, &to, err);
-
-	if (rc == 0)
-		rc = rs_deliv_link(d->body, to, err);
-	if (rc == -RS_EINVAL)
-		rc = deliver_copy(d, to, err);
-	if (rc == 0)
-		rc = rs_maildir_sync(to, err);
-	rs_maildir_destroy(&to);
+	if (i == 0)
+		rc = rs_dest_deliver(&d->first, d->body, true, &err);
+	else
+		rc = rs_dest_open(d->mailboxes[i], d->defaults, &dest, &err);
+	if (rc == 0 && i > 0)
+		rc = rs_dest_deliver(&dest, d->body, false, &err);
+	rs_dest_finish(&dest);
+	if (rc < 0)
+		d->whys[i] = g_strdup(err.text);
 	return rc;
 }
 
@@ -447,21 +440,16 @@ static void commit_work(struct job *j)
 {
 	struct rs_store_deliv *d = j->owner;
 
-	if (!d->folder && d->rc == 0)
+	if (!d->body && d->rc == 0)
 		deliv_begin(d); /* a message of no octets */
 	if (d->rc == 0)
 		d->rc = rs_deliv_finish(d->body, &d->err);
 	if (d->rc == 0)
 		d->rc = rs_deliv_sync(d->body, &d->err);
-	if (d->rc == 0)
-		d->rc = rs_deliv_publish(d->body, &d->err);
-	if (d->rc == 0)
-		d->rc = rs_maildir_sync(d->folder, &d->err);
-	d->results[0] = d->rc;
-	for (uint32_t i = 1; i < d->n; i++)
-		d->results[i] = d->rc < 0 ? d->rc : deliver_again(d, d->mailboxes[i], &d->err);
+	for (uint32_t i = 0; i < d->n; i++)
+		d->results[i] = d->rc < 0 ? d->rc : deliver_to(d, i);
 	rs_deliv_destroy(&d->body);
-	rs_maildir_destroy(&d->folder);
+	rs_dest_finish(&d->first);
 }
 
 static void commit_done(struct job *j)
@@ -471,7 +459,9 @@ static void commit_done(struct job *j)
 	j->last = true; /* the delivery ends with this job */
 	for (uint32_t i = 0; i < d->n && !d->q.closed; i++)
 		j->cb.each(j->arg, i, store_err(d->results[i]),
-			d->results[i] < 0 ? d->err.text : NULL);
+			d->results[i] == 0 ? NULL
+			: d->whys[i]       ? d->whys[i]
+					   : d->err.text);
 }
 
 static void abort_work(struct job *j)
@@ -479,7 +469,7 @@ static void abort_work(struct job *j)
 	struct rs_store_deliv *d = j->owner;
 
 	rs_deliv_destroy(&d->body);
-	rs_maildir_destroy(&d->folder);
+	rs_dest_finish(&d->first);
 }
 
 static void maildir_deliv_open(
@@ -494,7 +484,9 @@ static void maildir_deliv_open(
 	for (uint32_t i = 0; i < n; i++)
 		d->mailboxes[i] = g_strdup(mailboxes[i]);
 	d->n = n;
+	d->defaults = &((struct maildir_store *)s)->rules;
 	d->results = g_new0(int, n);
+	d->whys = g_new0(char *, n);
 	*out = d;
 }
 
@@ -519,6 +511,9 @@ static int maildir_start(
 	struct maildir_store *s = g_new0(struct maildir_store, 1);
 
 	s->base.ops = &rs_store_maildir;
+	rs_rules_init(&s->rules);
+	if (conf)
+		s->rules = conf->rules;
 	s->loop = loop;
 	s->closing = g_hash_table_new(g_str_hash, g_str_equal);
 	*out = &s->base;

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "proto/dot.h"
+#include "server/mailbox.h"
 #include "server/store.h"
 
 #define MESSAGE_MAX (1u << 30)
@@ -162,14 +163,29 @@ static void box_free(gpointer p)
 	g_free(b);
 }
 
+/* Its path and folder; the rules of a mailbox are not for this store. */
+static char *box_key(const char *name)
+{
+	struct rs_rules defaults;
+	struct rs_mailbox box;
+	char *key = NULL;
+
+	rs_rules_init(&defaults);
+	if (rs_mailbox_parse(name, &defaults, &box, NULL) == 0)
+		key = g_strconcat(box.path, box.folder ? "/." : NULL, box.folder, NULL);
+	rs_mailbox_finish(&box);
+	return key ? key : g_strdup(name);
+}
+
 static struct box *box_of(struct memory_store *s, const char *name)
 {
-	struct box *b = g_hash_table_lookup(s->boxes, name);
+	g_autofree char *key = box_key(name);
+	struct box *b = g_hash_table_lookup(s->boxes, key);
 
 	if (!b) {
 		b = g_new0(struct box, 1);
 		b->messages = g_ptr_array_new_with_free_func(message_free);
-		g_hash_table_insert(s->boxes, g_strdup(name), b);
+		g_hash_table_insert(s->boxes, g_steal_pointer(&key), b);
 	}
 	return b;
 }

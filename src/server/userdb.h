@@ -14,7 +14,7 @@ struct rs_user {
 	char *name;     /* as in the file, lower case            */
 	char *password; /* "{SCHEME}hash" or a bare crypt(3) hash */
 	char *maildir;  /* maildir= key, or NULL                 */
-	guint64 quota;  /* octets, 0: none                       */
+	char *rules;    /* of the mailbox: LF "key=value" each (server/mailbox.h), or NULL */
 	gboolean pop3;
 	gboolean smtp;
 	gboolean disabled;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/num.h"
+#include "server/mailbox.h"
 
 #define PREFIX     "passwd-file:"
 #define FIELDS_MAX 8
@@ -30,6 +30,7 @@ static void user_free(gpointer p)
 	g_free(u->name);
 	g_free(u->password);
 	g_free(u->maildir);
+	g_free(u->rules);
 	g_free(u);
 }
 
@@ -42,9 +43,8 @@ static const char *extra(struct rs_user *u, const char *field)
 	const char *value = eq ? eq + 1 : "";
 	const char *name = g_str_has_prefix(key, "userdb_") ? key + 7 : key;
 
-	if (strcmp(name, "quota") == 0) {
-		if (rs_num_size(rs_slice_str(value), G_MAXINT64, &u->quota) < 0)
-			return "quota= is not a size";
+	if (rs_rules_is_key(name)) {
+		return rs_user_rule_add(u, name, value);
 	} else if (strcmp(name, "maildir") == 0) {
 		if (value[0] != '/')
 			return "maildir= is not an absolute path";

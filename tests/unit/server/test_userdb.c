@@ -67,7 +67,7 @@ static void userdb__lines_are_those_of_dovecot(void **state)
 	assert_non_null(u);
 	assert_string_equal(u->password, "{PLAIN}x");
 	assert_string_equal(u->maildir, "/m/anna");
-	assert_int_equal(u->quota, 2 << 20);
+	assert_string_equal(u->rules, "\nquota=2M");
 	assert_false(u->pop3);
 	assert_true(u->smtp);
 	u = rs_userdb_find(db, "bert");
@@ -84,8 +84,8 @@ static void userdb__lines_are_those_of_dovecot(void **state)
 
 static void userdb__a_wrong_line_is_named(void **state)
 {
-	static const char *const rows[] = {
-		"anna", "../x:y", "a:b\nA:c", "a:b::::::quota=-1", "a:b::::::maildir=rel", ":x"};
+	static const char *const rows[] = {"anna", "../x:y", "a:b\nA:c", "a:b::::::quota=-1",
+		"a:b::::::view=newest:0", "a:b::::::maildir=rel", ":x"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		struct place *p = *state;

@@ -1,0 +1,41 @@
+/* quota - how much a mailbox holds, and whether one more message fits. No body is read: sizes come from
+ * names, where they do not tell them from the directory, and both only when the small file is not right.
+ *
+ * The file is Maildir++'s `maildirsize` in the mailbox folder, which Dovecot and Courier keep too:
+ *   "<octets>S,<messages>C" LF (the quota it was made for), then lines "<octets> <messages>" LF to be
+ *   added up; a delivery or removal appends one. It is made anew when it was made for another quota, when
+ *   it is longer than 5120 octets, and when the mailbox seems full although the file is old or long.
+ * All folders of the mailbox count, but .Trash and messages marked as deleted (flag T).
+ *
+ * A delivery takes its room before the message is published, adds up again, and gives it back where that
+ * is too much: deliveries at the same time never go over the quota together (they may both be refused).
+ * Our own processes exclude each other (restante.quota.lock); while the file is made anew, what is taken
+ * and not yet published is not seen, so deliveries under way just then bound the error. */
+#ifndef RS_MAILDIR_QUOTA_H
+#define RS_MAILDIR_QUOTA_H
+
+#include "base/err.h"
+#include "maildir/fs.h"
+#include "maildir/rules.h"
+
+#define RS_QUOTA_NAME "maildirsize"
+
+struct rs_quota_use {
+	uint64_t octets;
+	uint64_t messages;
+};
+
+/* Room for one message of `octets` (as stored). -RS_ELIMIT: over quota, with words; nothing taken. `root`
+ * must exist. Without a limit in `q` nothing is done. */
+int rs_quota_take(const struct rs_fs *fs, const char *root, const struct rs_quota *q,
+	uint64_t octets, struct rs_err *err) RS_MUST_USE;
+/* Give room back: a delivery that failed, or messages removed. Does nothing where there is no file. */
+void rs_quota_give(const struct rs_fs *fs, const char *root, struct rs_quota_use gone);
+/* What is used. Counts all where `count` is set or there is no file that is right for `q`. */
+int rs_quota_used(const struct rs_fs *fs, const char *root, const struct rs_quota *q, bool count,
+	struct rs_quota_use *out, struct rs_err *err) RS_MUST_USE;
+
+/* The file's text (any octets). False: it is not one, or was made for another quota. */
+bool rs_quota_parse(struct rs_slice text, const struct rs_quota *q, struct rs_quota_use *out);
+
+#endif
