@@ -153,7 +153,8 @@ static void admit(struct rs_proc *r, uint32_t front, uint64_t session, const str
 	}
 	if (rs_mailbox_text(u, r->conf->store_path ? r->conf->store_path : "%u",
 		    e ? e->folder : NULL, &mailbox, &err) < 0) {
-		rs_log(RS_LOG_ERROR, "no-mailbox-path", "user", u->name, "why", err.text, NULL);
+		rs_log(RS_LOG_ERROR, "no-mailbox-path", "id", rs_log_id(session), "user", u->name,
+			"why", err.text, NULL);
 		refuse(r, front, session, RS_POP3_CODE_SYS_PERM);
 		return;
 	}
@@ -208,7 +209,8 @@ static void check_password(
 		j->name[0] = '\0';
 	u = find_user(a, j->name, e->folder, false);
 	if (u && !rs_password_known(u->password))
-		rs_log(RS_LOG_WARNING, "unknown-scheme", "user", u->name, "cure",
+		rs_log(RS_LOG_WARNING, "unknown-scheme", "id", rs_log_id(e->session), "user",
+			u->name, "cure",
 			"a {SCHEME} of crypt(3) or {PLAIN}: restanted user remove, then add", NULL);
 	j->proc = r;
 	j->front = e->front;

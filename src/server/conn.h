@@ -38,7 +38,8 @@ struct rs_conn {
 	struct front *front; /* lent */
 	const struct rs_conn_ops *ops;
 	void *driver;
-	uint64_t id; /* of the connection, in the log */
+	uint64_t id;    /* of the connection, in the log (msg.h) */
+	uint64_t txn_n; /* transactions begun under this id */
 	enum rs_service service;
 	struct sockaddr_storage peer;
 	char peer_text[64];

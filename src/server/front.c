@@ -18,7 +18,21 @@
 /* Never used twice, not even by the process that comes after a crash: begins at chance. */
 uint64_t front_id(struct front *f)
 {
-	return f->next_id++;
+	return f->next_id += RS_MSG_TXN_MASK + 1;
+}
+
+/* After a million transactions the connection gets a new id; who reads the log sees it go on there. */
+uint64_t front_txn_id(struct rs_conn *c)
+{
+	uint64_t was = c->id;
+
+	if (c->txn_n == RS_MSG_TXN_MASK) {
+		c->id = front_id(c->front);
+		c->txn_n = 0;
+		rs_log(RS_LOG_INFO, "id-renewed", "id", rs_log_id(was), "new-id", rs_log_id(c->id),
+			NULL);
+	}
+	return c->id + ++c->txn_n;
 }
 
 void front_sess_add(struct front *f, struct front_sess *s)
@@ -160,8 +174,8 @@ static void turn_away(struct rs_conn *c)
 	static const char pop3[] = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
 	static const char lmtp[] = "421 4.7.0 Too many connections, try again later\r\n";
 
-	rs_log(RS_LOG_WARNING, "refused", "peer", c->peer_text, "why", "too many connections",
-		NULL);
+	rs_log(RS_LOG_WARNING, "refused", "id", rs_log_id(c->id), "peer", c->peer_text, "why",
+		"too many connections", NULL);
 	if (c->service == RS_SERVICE_POP3)
 		(void)rs_conn_write(c, rs_slice_str(pop3));
 	else if (c->service == RS_SERVICE_LMTP)
@@ -270,7 +284,7 @@ static bool front_start(struct rs_proc *r)
 	struct front *f = g_new0(struct front, 1);
 
 	f->proc = r;
-	f->next_id = (uint64_t)g_random_int() << 32 | g_random_int();
+	f->next_id = ((uint64_t)g_random_int() << 32 | g_random_int()) & ~RS_MSG_TXN_MASK;
 	f->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
 	f->per_address = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	f->listeners = g_ptr_array_new();

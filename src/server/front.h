@@ -36,7 +36,8 @@ struct front {
 };
 
 /* front.c */
-uint64_t front_id(struct front *f);
+uint64_t front_id(struct front *f);       /* of a connection */
+uint64_t front_txn_id(struct rs_conn *c); /* of its next transaction */
 void front_sess_add(struct front *f, struct front_sess *s);
 void front_sess_remove(struct front *f, struct front_sess *s);
 void front_conn_forget(struct rs_conn *c); /* called by conn.c when a connection is freed */

@@ -63,7 +63,7 @@ static void rcpt_clear(gpointer r)
 
 static void txn_begin(struct lmtp *p, struct rs_slice sender)
 {
-	p->sess.id = front_id(p->sess.conn->front);
+	p->sess.id = front_txn_id(p->sess.conn);
 	front_sess_add(p->sess.conn->front, &p->sess);
 	g_free(p->sender);
 	p->sender = g_strndup((const char *)sender.p, sender.n);
@@ -255,7 +255,8 @@ static void results_tell(struct lmtp *p)
 		p->told_n++;
 	}
 	if (p->ending && p->told_n == p->rcpts->len) {
-		rs_log(RS_LOG_INFO, "received", "peer", p->sess.conn->peer_text, "from", p->sender,
+		rs_log(RS_LOG_INFO, "received", "id", rs_log_id(p->sess.id), "txn",
+			rs_log_txn(p->sess.id), "peer", p->sess.conn->peer_text, "from", p->sender,
 			"recipients", rs_log_num(p->rcpts->len), "octets", rs_log_num(p->octets),
 			NULL);
 		txn_end(p);
@@ -473,6 +474,9 @@ static void on_free(struct rs_conn *c)
 {
 	struct lmtp *p = c->driver;
 
+	rs_log(RS_LOG_INFO, "disconnect", "id", rs_log_id(c->id), "peer", c->peer_text,
+		"transactions", rs_log_num(c->txn_n), "in", rs_log_num(c->octets_in), "out",
+		rs_log_num(c->octets_out), NULL);
 	txn_end(p);
 	rs_lmtps_destroy(&p->engine);
 	rs_buf_finish(&p->chunk);
@@ -540,6 +544,8 @@ void front_lmtp_begin(struct rs_conn *c)
 	rs_buf_init(&p->chunk, RS_MSG_INLINE_MAX);
 	c->driver = p;
 	c->ops = &conn_ops;
+	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "service",
+		rs_service_name(c->service), NULL);
 	rs_conn_alive(c, rs_lmtps_idle_s(p->engine));
 	step(c);
 }

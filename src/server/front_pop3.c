@@ -58,14 +58,6 @@ static struct rs_link *store_of(const struct pop3 *p)
 	return p->store == NO_STORE ? NULL : front_of(p)->proc->stores[p->store];
 }
 
-static const char *id_text(const struct rs_conn *c)
-{
-	static char text[20];
-
-	g_snprintf(text, sizeof(text), "%016" G_GINT64_MODIFIER "x", c->id);
-	return text;
-}
-
 /* --- questions ----------------------------------------------------------------------------- */
 
 static void refuse(struct pop3 *p, enum rs_pop3_code code, const char *why)
@@ -227,7 +219,7 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 		let_go(p);
 		return true;
 	}
-	rs_log(RS_LOG_INFO, "login", "id", id_text(p->sess.conn), "user", p->user, "messages",
+	rs_log(RS_LOG_INFO, "login", "id", rs_log_id(p->sess.id), "user", p->user, "messages",
 		rs_log_num(rs_drop_n(&p->drop)), NULL);
 	return true;
 }
@@ -245,7 +237,7 @@ static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 		refuse(p, code, NULL);
 		return true;
 	}
-	rs_log(RS_LOG_WARNING, "login-refused", "id", id_text(p->sess.conn), "peer",
+	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(p->sess.id), "peer",
 		p->sess.conn->peer_text, "user", p->user, NULL);
 	if (!front_of(p)->proc->conf->failed_login_delay) {
 		refuse(p, RS_POP3_CODE_AUTH, NULL);
@@ -389,7 +381,7 @@ static void body_send(struct pop3 *p)
 	/* Law 5: what LIST told is what is sent; else the final dot is not sent either. */
 	if (s == SEND_BROKEN || (p->top < 0 && rs_pop3s_body_octets(p->engine) !=
 						       rs_drop_octets(&p->drop, p->row))) {
-		rs_log(RS_LOG_ERROR, "message-broken", "id", id_text(p->sess.conn), "user", p->user,
+		rs_log(RS_LOG_ERROR, "message-broken", "id", rs_log_id(p->sess.id), "user", p->user,
 			"message", rs_log_num(p->row + 1u), NULL);
 		rs_pop3s_body_broken(p->engine);
 		p->wait = WAIT_NOTHING;
@@ -440,9 +432,10 @@ static void log_end(const struct pop3 *p)
 {
 	const struct rs_conn *c = p->sess.conn;
 
-	rs_log(RS_LOG_INFO, "disconnect", "id", id_text(c), "peer", c->peer_text, "user", p->user,
-		"retrieved", rs_log_num(p->retrieved_n), "deleted", rs_log_num(p->removed_n), "in",
-		rs_log_num(c->octets_in), "out", rs_log_num(c->octets_out), NULL);
+	rs_log(RS_LOG_INFO, "disconnect", "id", rs_log_id(c->id), "peer", c->peer_text, "user",
+		p->user, "retrieved", rs_log_num(p->retrieved_n), "deleted",
+		rs_log_num(p->removed_n), "in", rs_log_num(c->octets_in), "out",
+		rs_log_num(c->octets_out), NULL);
 }
 
 /* STLS was accepted: once the "+OK" is with the kernel, the handshake begins. Octets that came
@@ -453,7 +446,7 @@ static void start_tls(struct pop3 *p)
 	size_t held = rs_buf_n(&c->in);
 
 	if (held) {
-		rs_log(RS_LOG_WARNING, "injection", "id", id_text(c), "peer", c->peer_text,
+		rs_log(RS_LOG_WARNING, "injection", "id", rs_log_id(c->id), "peer", c->peer_text,
 			"octets", rs_log_num(held), NULL);
 		(void)rs_pop3s_tls_up(p->engine, held);
 		rs_conn_close(c, true);
@@ -672,7 +665,7 @@ void front_pop3_begin(struct rs_conn *c)
 	c->driver = p;
 	c->ops = &conn_ops;
 	front_sess_add(c->front, &p->sess);
-	rs_log(RS_LOG_INFO, "connect", "id", id_text(c), "peer", c->peer_text, "service",
+	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "service",
 		rs_service_name(c->service), NULL);
 	rs_conn_alive(c, rs_pop3s_idle_s(p->engine));
 	if (c->service != RS_SERVICE_POP3S)

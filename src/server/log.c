@@ -7,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/msg.h"
+
+#define VALUE_MAX 512u /* octets of one value */
+#define NUMBER_N  24u
+
 static const char *log_who = "restanted";
 static bool log_json;
 static int log_level = RS_LOG_INFO;
@@ -20,14 +25,44 @@ void rs_log_init(const char *who, bool json, int level)
 	log_level = level;
 }
 
+static char *number_text(void)
+{
+	static _Thread_local char ring[8][NUMBER_N];
+	static _Thread_local unsigned at;
+
+	return ring[at++ % 8];
+}
+
 const char *rs_log_num(uint64_t v)
 {
-	static _Thread_local char ring[8][24];
-	static _Thread_local unsigned at;
-	char *to = ring[at++ % 8];
+	char *to = number_text();
 
-	g_snprintf(to, 24, "%" G_GUINT64_FORMAT, v);
+	g_snprintf(to, NUMBER_N, "%" G_GUINT64_FORMAT, v);
 	return to;
+}
+
+const char *rs_log_id(uint64_t session)
+{
+	char *to = number_text();
+
+	g_snprintf(to, NUMBER_N, "%011" G_GINT64_MODIFIER "x", session >> RS_MSG_TXN_BITS);
+	return to;
+}
+
+const char *rs_log_txn(uint64_t session)
+{
+	uint64_t txn = session & RS_MSG_TXN_MASK;
+
+	return txn ? rs_log_num(txn) : NULL;
+}
+
+/* What a stranger said, fit for a line that programs read: UTF-8, not endless. Owned. */
+static char *tame(const char *v)
+{
+	gsize n = strnlen(v, VALUE_MAX + 1);
+	g_autofree char *cut = n > VALUE_MAX ? g_strdup_printf("%.*s...", (int)VALUE_MAX, v) : NULL;
+
+	return g_utf8_make_valid(cut ? cut : v, -1);
 }
 
 static void add_quoted(GString *line, const char *v)
@@ -58,8 +93,10 @@ static void add_text(GString *line, const char *v)
 		add_quoted(line, v);
 }
 
-static void add_pair(GString *line, const char *key, const char *value)
+static void add_pair(GString *line, const char *key, const char *hostile)
 {
+	g_autofree char *value = tame(hostile);
+
 	if (log_json) {
 		g_string_append_printf(line, ",\"%s\":", key);
 		add_quoted(line, value);

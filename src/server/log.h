@@ -1,6 +1,7 @@
 /* log - one line an event to standard error: text or JSON, one write a line.
  * A line has a time (UTC), a level, the role, the event, and key-value pairs; values of one
- * connection carry its id. Never a password, a token, a body. Thread: any. */
+ * connection carry its id, through all roles. Values may be hostile: what is not UTF-8 is replaced,
+ * long values are cut at VALUE_MAX octets. Never a password, a token, a body. Thread: any. */
 #ifndef RS_SERVER_LOG_H
 #define RS_SERVER_LOG_H
 
@@ -16,5 +17,10 @@ void rs_log(enum rs_log_level level, const char *event, ...) RS_SENTINEL;
 
 /* A number as a value; lent until eight more calls on the same thread. */
 const char *rs_log_num(uint64_t v);
+
+/* Of a number by which roles know a session (msg.h): the connection's id, eleven hex digits, and
+ * which transaction of it (NULL: none, a POP3 session). Lent as rs_log_num. */
+const char *rs_log_id(uint64_t session);
+const char *rs_log_txn(uint64_t session);
 
 #endif

@@ -8,7 +8,8 @@
  *   master<->roles   START, LISTENER, LINK, READY, STOP
  *
  * A session is numbered by its front (u64, never used twice in one process); towards a store it is
- * (front, session). A receiver trusts nothing: a message that is not exactly as described, or that
+ * (front, session). The upper bits number the connection and are its id in every role's log; the
+ * lower RS_MSG_TXN_BITS number the transactions of mail within it, from 1; 0 is a POP3 session. A receiver trusts nothing: a message that is not exactly as described, or that
  * the sender's role may not send, closes the link, and the master restarts the sender.
  *
  * Wire form: packets of SOCK_SEQPACKET, at most RS_MSG_PACKET_MAX octets and RS_MSG_FDS_MAX
@@ -24,6 +25,9 @@
 #define RS_MSG_PACKET_MAX 131072u
 #define RS_MSG_FDS_MAX    64u
 #define RS_MSG_INLINE_MAX 65536u /* octets of a body or of DATA in one message */
+
+#define RS_MSG_TXN_BITS 20
+#define RS_MSG_TXN_MASK ((UINT64_C(1) << RS_MSG_TXN_BITS) - 1)
 
 enum rs_msg_type {
 	/* master -> role */

@@ -187,8 +187,9 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 		err = fd < 0 ? RS_STORE_TEMP : RS_STORE_OK;
 	}
 	if (err != RS_STORE_OK)
-		rs_log(err == RS_STORE_INUSE ? RS_LOG_INFO : RS_LOG_ERROR, "open-failed", "user",
-			s->user, "error", rs_store_err_name(err), "why", why, NULL);
+		rs_log(err == RS_STORE_INUSE ? RS_LOG_INFO : RS_LOG_ERROR, "open-failed", "id",
+			rs_log_id(s->id), "user", s->user, "error", rs_store_err_name(err), "why",
+			why, NULL);
 	rs_link_begin(l, RS_MSG_OPENED);
 	rs_link_u64(l, s->id);
 	rs_link_u8(l, (uint8_t)err);
@@ -248,9 +249,9 @@ static void on_read(
 	struct rs_link *l = front_of(s);
 
 	if (err != RS_STORE_OK)
-		rs_log(RS_LOG_ERROR, "read-failed", "user", s->user, "message",
-			rs_log_num(rd->row + 1u), "error", rs_store_err_name(err), "why", why,
-			NULL);
+		rs_log(RS_LOG_ERROR, "read-failed", "id", rs_log_id(s->id), "user", s->user,
+			"message", rs_log_num(rd->row + 1u), "error", rs_store_err_name(err), "why",
+			why, NULL);
 	if (l) {
 		rs_link_begin(l, RS_MSG_BODY);
 		rs_link_u64(l, s->id);
@@ -303,8 +304,8 @@ static void on_committed(void *arg, enum rs_store_err err, uint32_t left, const 
 	struct rs_link *l = front_of(s);
 
 	if (err != RS_STORE_OK)
-		rs_log(RS_LOG_ERROR, "removal-failed", "user", s->user, "error",
-			rs_store_err_name(err), "why", why, NULL);
+		rs_log(RS_LOG_ERROR, "removal-failed", "id", rs_log_id(s->id), "user", s->user,
+			"error", rs_store_err_name(err), "why", why, NULL);
 	if (!l)
 		return;
 	rs_link_begin(l, RS_MSG_COMMITTED);
@@ -425,10 +426,12 @@ static void on_delivered(void *arg, uint32_t mailbox, enum rs_store_err err, con
 	const char *path = g_ptr_array_index(s->mailboxes, mailbox);
 
 	if (err != RS_STORE_OK)
-		rs_log(RS_LOG_ERROR, "delivery-failed", "mailbox", path, "error",
-			rs_store_err_name(err), "why", why, NULL);
+		rs_log(RS_LOG_ERROR, "delivery-failed", "id", rs_log_id(s->id), "txn",
+			rs_log_txn(s->id), "mailbox", path, "error", rs_store_err_name(err), "why",
+			why, NULL);
 	else
-		rs_log(RS_LOG_INFO, "delivered", "mailbox", path, NULL);
+		rs_log(RS_LOG_INFO, "delivered", "id", rs_log_id(s->id), "txn", rs_log_txn(s->id),
+			"mailbox", path, NULL);
 	if (l) {
 		rs_link_begin(l, RS_MSG_DELIVERED);
 		rs_link_u64(l, s->id);

@@ -133,10 +133,10 @@ def _():
         s.deliver(ANNA, [b"Subject: big\n\n" + (b"x" * 70 + b"\n") * 30000])
         for tls in (False, True):
             for last in ([], [b"QUIT"]):
-                seen = s.log_text().count("disconnect")
+                seen = s.log_text().count("retrieved=")
                 p = Session(s, tls).login()
                 p.say(*[b"RETR 1"] * 20, *last)
-                until(lambda: s.log_text().count("disconnect") > seen)
+                until(lambda: s.log_text().count("retrieved=") > seen)
                 p.close()
 
 
@@ -146,13 +146,13 @@ def _():
     with rs_serve.Restanted(users, auth=CLEAR, limits={"idle-timeout": 2}) as s:
         s.deliver_many(list(users), [b"Subject: big\n\n" + (b"x" * 70 + b"\n") * 800])
         time.sleep(0.5)
-        seen = s.log_text().count("disconnect")
+        seen = s.log_text().count("retrieved=")
         sessions = []
         for i, user in enumerate(users, 1):
             p = Session(s, window=4096).login(user)
             p.say(*[b"RETR 1"] * i, b"QUIT")
             sessions.append(p)
-        until(lambda: s.log_text().count("disconnect") >= seen + len(users))
+        until(lambda: s.log_text().count("retrieved=") >= seen + len(users))
 
 
 @tap.case("end of the service: no login is waited for, DELE without QUIT deletes nothing")
@@ -197,12 +197,12 @@ def _():
     with rs_serve.Restanted(USERS, workers=1, auth=CLEAR, limits={"connections": 3}) as s:
         until(lambda: "disconnect" in s.log_text())  # rs_serve's own look whether it is there
         time.sleep(0.2)
-        seen = s.log_text().count("disconnect")
+        seen = s.log_text().count("retrieved=")
         open_ones = [Session(s) for _ in range(3)]
         more = socket.create_connection(("127.0.0.1", s.pop3_port), 20)
         assert not more.makefile("rb").readline().startswith(b"+OK")
         open_ones.pop().close()
-        until(lambda: s.log_text().count("disconnect") > seen)
+        until(lambda: s.log_text().count("retrieved=") > seen)
         Session(s).login()
 
 
@@ -212,13 +212,13 @@ def _():
         s.deliver(ANNA, [b"Subject: x\n\nHello\n"])
         whole = b"USER %s\r\nPASS secret\r\nDELE 1\r\nRETR 1\r\nLIST\r\nQUI" % ANNA.encode()
         for n in range(0, len(whole), 3):
-            seen = s.log_text().count("disconnect")
+            seen = s.log_text().count("retrieved=")
             p = Session(s)
             p.s.sendall(whole[:n])
             p.s.shutdown(socket.SHUT_WR)
             p.ended(20)
             p.close()
-            until(lambda: s.log_text().count("disconnect") > seen)
+            until(lambda: s.log_text().count("retrieved=") > seen)
         assert Session(s).login().ask(b"STAT").startswith(b"+OK 1 ")
 
 
