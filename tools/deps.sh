@@ -6,6 +6,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config gettext
 	libglib2.0-dev  # standard library from floor 2 up, client sockets (GIO)
 	libuv1-dev      # the server's event loop
 	libssl-dev      # the server's TLS
+	libseccomp-dev  # the roles' lists of system calls
 	libgsasl-dev    # SASL mechanisms
 	libcrypt-dev    # password hashes
 	libsqlite3-dev  # the client's ledger

@@ -28,6 +28,7 @@ static struct rs_conf *conf_new(void)
 	struct rs_conf *c = g_new0(struct rs_conf, 1);
 
 	c->workers = CLAMP(uv_available_parallelism(), 1, 16);
+	c->sandbox = TRUE;
 	c->log_level = 2;
 	c->connections = 10000;
 	c->connections_per_address = 100;
@@ -50,6 +51,7 @@ void rs_conf_destroy(struct rs_conf **cp)
 		g_free(*texts[i]);
 	if (c->listen)
 		g_ptr_array_unref(c->listen);
+	g_strfreev(c->store_roots);
 	g_free(c);
 	*cp = NULL;
 }

@@ -47,6 +47,7 @@ struct rs_conf {
 	char *user;    /* owns the mail, runs the store; names or uid:gid; NULL: not given */
 	char *front_user;
 	char *auth_user;
+	gboolean sandbox;
 	/* [listen] */
 	GPtrArray *listen; /* struct rs_conf_listen */
 	/* [tls] */
@@ -62,6 +63,7 @@ struct rs_conf {
 	char *store_path;         /* with %u %n %d */
 	struct rs_rules rules;    /* of every mailbox, where its owner has none of his own */
 	gboolean quota_permanent; /* over quota: 552 instead of 452 */
+	char **store_roots;       /* further folders of mail, NULL: none */
 	/* [log] */
 	gboolean log_json;
 	int log_level; /* 0 error, 1 warning, 2 info, 3 debug */

@@ -212,6 +212,17 @@ static const char *set_quota_exceeded(
 		       : "must be temporary or permanent";
 }
 
+static const char *set_roots(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	g_strfreev(c->store_roots);
+	c->store_roots = g_strsplit(value, ",", -1);
+	for (char **root = c->store_roots; *root; root++) {
+		if (g_strstrip(*root)[0] != '/')
+			return "must be a list of absolute paths";
+	}
+	return NULL;
+}
+
 static const char *set_log_format(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
 	c->log_json = strcmp(value, "json") == 0;
@@ -244,6 +255,7 @@ const struct conf_key conf_keys[] = {
 	{"server", "user", set_text, AT(user), 0, 0, "owner of the mail, when started as root"},
 	{"server", "front-user", set_text, AT(front_user), 0, 0, "user of the front role"},
 	{"server", "auth-user", set_text, AT(auth_user), 0, 0, "user of the auth role"},
+	{"server", "sandbox", set_bool, AT(sandbox), 0, 0, "seccomp and Landlock for the roles"},
 	{"listen", "pop3", set_listen, 0, 0, 0, "POP3 with STLS"},
 	{"listen", "pop3s", set_listen, 0, 0, 0, "POP3 under TLS from the start"},
 	{"listen", "lmtp", set_listen, 0, 0, 0, "mail in"},
@@ -267,6 +279,7 @@ const struct conf_key conf_keys[] = {
 	{"store", "quota-exceeded", set_quota_exceeded, 0, 0, 0,
 		"temporary: mail for a full mailbox gets 452; permanent: 552"},
 	{"store", "junk-folder", set_rule, 0, 0, 0, "the folder that mail for user+NAME makes"},
+	{"store", "roots", set_roots, 0, 0, 0, "further folders that maildir= of a user may name"},
 	{"log", "format", set_log_format, 0, 0, 0, "text or json"},
 	{"log", "level", set_log_level, 0, 0, 0, "error, warning, info or debug"},
 	{"limits", "connections", set_uint, AT(connections), 0, 1000000, "at a time, 0: no limit"},

@@ -365,6 +365,12 @@ static void on_poll(uv_poll_t *h, int status, int events)
 	rs_link_catch_up(l);
 }
 
+void rs_link_drain(struct rs_link *l)
+{
+	while (!l->closing && read_packet(l) > 0)
+		continue;
+}
+
 static void poll_for(struct rs_link *l, int events)
 {
 	(void)uv_poll_start(&l->poll, events, on_poll);

@@ -36,6 +36,7 @@ void rs_link_end(struct rs_link *l);
 
 size_t rs_link_queued(const struct rs_link *l); /* octets not yet taken by the kernel */
 void rs_link_flush(struct rs_link *l);          /* try now */
+void rs_link_drain(struct rs_link *l);          /* hand on what has already arrived */
 
 /* Handle now what the other side has sent already, before what other links brought. For a message
  * that may be the consequence of one that is still waiting here. */

@@ -20,6 +20,7 @@
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/role.h"
+#include "server/sandbox.h"
 
 #define CHILDREN_MAX   (RS_ROLE_PEERS_MAX * 2 + 1)
 #define STOP_GRACE_MS  10000 /* then what is left is killed                       */
@@ -203,10 +204,28 @@ static void on_ready(struct child *c)
 
 /* --- children ------------------------------------------------------------------------------ */
 
+/* The sandbox ends a role that calls what it may not: the last that is heard of it. */
+static bool on_violation(const struct child *c, struct rs_msg_in *msg)
+{
+	uint32_t number = rs_msg_u32(msg);
+	g_autofree char *name = rs_sandbox_call_name(number);
+
+	if (!rs_msg_end(msg))
+		return false;
+	rs_log(RS_LOG_ERROR, "sandbox-violation", "role", rs_role_name(c->role), "index",
+		rs_log_num(c->index), "call", name, "number", rs_log_num(number), "means",
+		"a break-in was stopped, or the role needs what src/server/sandbox_calls.c "
+		"does not allow it",
+		NULL);
+	return true;
+}
+
 static bool on_message(void *arg, struct rs_link *l, struct rs_msg_in *msg)
 {
 	struct child *c = arg;
 
+	if (msg->type == RS_MSG_VIOLATION)
+		return on_violation(c, msg);
 	if (!rs_msg_end(msg) || c->state != CHILD_STARTING)
 		return false;
 	on_ready(c);
@@ -260,6 +279,8 @@ static void on_exit_of_child(uv_process_t *p, int64_t status, int sig)
 	bool well = uv_now(&m->loop) - c->started_ms > WELL_MS;
 
 	c->state = CHILD_NONE;
+	if (c->control)
+		rs_link_drain(c->control); /* its last words */
 	rs_link_destroy(&c->control);
 	c->delay_ms = well || !c->delay_ms ? AGAIN_FIRST_MS : MIN(c->delay_ms * 2, AGAIN_MAX_MS);
 	if (!m->stopping) {

@@ -21,7 +21,7 @@ bool rs_msg_may(enum rs_role from, enum rs_role to, enum rs_msg_type type)
 	if (from == RS_ROLE_MASTER)
 		return type >= RS_MSG_START && type <= RS_MSG_STOP;
 	if (to == RS_ROLE_MASTER)
-		return type == RS_MSG_READY;
+		return type == RS_MSG_READY || type == RS_MSG_VIOLATION;
 	if (from == RS_ROLE_FRONT && to == RS_ROLE_AUTH)
 		return type >= RS_MSG_LOGIN && type <= RS_MSG_RCPT;
 	if (from == RS_ROLE_AUTH && to == RS_ROLE_FRONT)

@@ -39,6 +39,7 @@ enum rs_msg_type {
 	RS_MSG_STOP,     /* stop taking new work, end sessions, leave */
 	/* role -> master */
 	RS_MSG_READY,
+	RS_MSG_VIOLATION, /* u32 system call: the sandbox refused it, the role is ending */
 	/* front -> auth */
 	RS_MSG_LOGIN, /* u64 session, u8 service, u8 tls, u8 login kind (enum rs_pop3s_login), u8 first,
 	                      u8 has_secret, octets mech, user, secret, apop timestamp, peer address */

@@ -15,6 +15,7 @@
 
 #include "base/num.h"
 #include "server/log.h"
+#include "server/sandbox.h"
 
 #define CONF_TEXT_MAX (1024 * 1024)
 
@@ -137,6 +138,47 @@ static const struct rs_role_ops *ops_of(enum rs_role kind)
 	return NULL;
 }
 
+/* libuv keeps a descriptor in reserve from the first stream on, and opens a file for it. */
+static void open_reserve(struct rs_proc *r)
+{
+	static uv_tcp_t first;
+
+	if (uv_tcp_init(&r->loop, &first) == 0)
+		uv_close((uv_handle_t *)&first, NULL);
+}
+
+/* In the role's own root folder and as its own user, before it has threads. */
+static bool confine_files(struct rs_proc *r)
+{
+	struct rs_err err;
+	int version;
+
+	open_reserve(r);
+	if (!r->conf->sandbox) {
+		rs_log(RS_LOG_WARNING, "no-sandbox", "why", "[server] sandbox = off", "means",
+			"a break-in into this role reaches what its user can reach", NULL);
+		return true;
+	}
+	if (rs_sandbox_files(r->kind, r->conf, &version, &err) < 0) {
+		rs_log(RS_LOG_ERROR, "start-failed", "why", err.text, "cure",
+			"[server] sandbox = off, if this system cannot do it", NULL);
+		return false;
+	}
+	rs_log(RS_LOG_DEBUG, "confined", "landlock", rs_log_num((uint64_t)version), NULL);
+	return true;
+}
+
+static bool confine_calls(struct rs_proc *r)
+{
+	struct rs_err err;
+
+	if (!r->conf->sandbox || rs_sandbox_calls(r->kind, r->conf, RS_ROLE_CONTROL_FD, &err) == 0)
+		return true;
+	rs_log(RS_LOG_ERROR, "start-failed", "why", err.text, "cure",
+		"[server] sandbox = off, if this system cannot do it", NULL);
+	return false;
+}
+
 static bool start(struct rs_proc *r, struct rs_msg_in *m)
 {
 	struct rs_err err = {.kind = RS_OK};
@@ -166,7 +208,7 @@ static bool start(struct rs_proc *r, struct rs_msg_in *m)
 		rs_role_leave(r, 78);
 		return true;
 	}
-	if (!r->ops->start(r)) {
+	if (!confine_files(r) || !r->ops->start(r) || !confine_calls(r)) {
 		rs_role_leave(r, 78);
 		return true;
 	}
@@ -299,6 +341,7 @@ int rs_role_main(const char *name)
 
 	rs_log_init(name, false, RS_LOG_INFO);
 	role.certificate_fd = role.key_fd = -1;
+	rs_sandbox_begin(RS_ROLE_CONTROL_FD + 1);
 	if (uv_loop_init(&role.loop) < 0 || fcntl(RS_ROLE_CONTROL_FD, F_GETFD) < 0 ||
 		rs_link_create(&role.loop, RS_ROLE_CONTROL_FD, RS_ROLE_N, RS_ROLE_MASTER,
 			&control_ops, &role, &role.control) < 0) {

@@ -1,0 +1,36 @@
+/* sandbox.c - see sandbox.h */
+#include "server/sandbox.h"
+
+#include <glib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* The one table of who needs what. A role that comes joins here, with the least it can do with. */
+unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
+{
+	switch (role) {
+	case RS_ROLE_FRONT: /* meets the hostile octets: no file, no socket of its own, no thread */
+		return RS_NEED_CLIENTS;
+	case RS_ROLE_AUTH: /* reads the users again when they change; hashes on threads */
+		return RS_NEED_READ | RS_NEED_THREADS;
+	case RS_ROLE_STORE: /* mail, on threads */
+		return RS_NEED_READ | RS_NEED_THREADS |
+		       (c->store_type == RS_STORE_MAILDIR ? RS_NEED_WRITE : 0);
+	case RS_ROLE_MASTER:
+	case RS_ROLE_N:
+		break;
+	}
+	return 0;
+}
+
+void rs_sandbox_begin(int first_unwanted_fd)
+{
+	struct rlimit none = {0, 0};
+
+	(void)close_range((unsigned)first_unwanted_fd, ~0u, 0);
+	/* no core file: it would hold passwords and mail */
+	(void)setrlimit(RLIMIT_CORE, &none);
+	/* a neighbour under the same user may not look into this process (ptrace, /proc/PID/mem) */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
