@@ -50,6 +50,27 @@ uint32_t rs_slice_hash(struct rs_slice s)
 	return h;
 }
 
+/* Eight octets at a time: a sum's high bit tells whether an octet reaches a bound. */
+bool rs_slice_graphic(struct rs_slice s)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	const uint64_t high = ones * 0x80;
+	size_t i = 0;
+	uint64_t v;
+
+	for (; s.n - i >= sizeof(v); i += sizeof(v)) {
+		memcpy(&v, s.p + i, sizeof(v));
+		if ((v & high) || ((v + ones * (0x80 - 0x21)) & high) != high ||
+			((v + ones) & high))
+			return false;
+	}
+	for (; i < s.n; i++) {
+		if (s.p[i] < 0x21 || s.p[i] > 0x7e)
+			return false;
+	}
+	return true;
+}
+
 size_t rs_slice_find(struct rs_slice s, uint8_t c)
 {
 	const uint8_t *at = s.n ? memchr(s.p, c, s.n) : NULL;

@@ -35,6 +35,9 @@ bool rs_slice_istarts(struct rs_slice a, const char *prefix);
 /* For hash tables (djb2). */
 uint32_t rs_slice_hash(struct rs_slice s);
 
+/* True where every octet is a visible ASCII character, 0x21 to 0x7E. */
+bool rs_slice_graphic(struct rs_slice s);
+
 /* Place of the first octet `c`, or n when there is none. */
 size_t rs_slice_find(struct rs_slice s, uint8_t c);
 

@@ -76,13 +76,14 @@ static int make_path(const struct rs_fs *fs, const char *path)
 	return rc;
 }
 
-static int sub_open(
-	struct rs_maildir *m, const char *name, unsigned flags, int *fd, struct rs_err *err)
+static int sub_open(struct rs_maildir *m, const char *name, int *fd, struct rs_err *err)
 {
 	int rc = 0;
 
+	if (*fd >= 0)
+		return 0;
 	*fd = openat(m->root_fd, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (*fd < 0 && errno == ENOENT && (flags & RS_MAILDIR_CREATE)) {
+	if (*fd < 0 && errno == ENOENT && (m->flags & RS_MAILDIR_CREATE)) {
 		rc = make_dir(m->fs, m->root_fd, name);
 		if (rc < 0)
 			return rs_maildir_fail(err, -rc, "make the folder", m->path, name);
@@ -91,6 +92,15 @@ static int sub_open(
 	if (*fd < 0)
 		return rs_maildir_fail(err, errno, "open", m->path, name);
 	return 0;
+}
+
+int rs_maildir_subs(struct rs_maildir *m, struct rs_err *err)
+{
+	int rc = sub_open(m, "tmp", &m->tmp_fd, err);
+
+	if (rc == 0)
+		rc = sub_open(m, "new", &m->new_fd, err);
+	return rc < 0 ? rc : sub_open(m, "cur", &m->cur_fd, err);
 }
 
 int rs_maildir_open(const struct rs_fs *fs, const char *path, unsigned flags,
@@ -106,16 +116,13 @@ int rs_maildir_open(const struct rs_fs *fs, const char *path, unsigned flags,
 	m = g_new0(struct rs_maildir, 1);
 	m->fs = fs;
 	m->path = g_strdup(path);
+	m->flags = flags;
 	m->tmp_fd = m->new_fd = m->cur_fd = -1;
 	m->root_fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (m->root_fd < 0)
 		rc = rs_maildir_fail(err, errno, "open the folder", path, NULL);
-	if (rc == 0)
-		rc = sub_open(m, "tmp", flags, &m->tmp_fd, err);
-	if (rc == 0)
-		rc = sub_open(m, "new", flags, &m->new_fd, err);
-	if (rc == 0)
-		rc = sub_open(m, "cur", flags, &m->cur_fd, err);
+	if (rc == 0 && !(flags & RS_MAILDIR_LAZY))
+		rc = rs_maildir_subs(m, err);
 	if (rc < 0)
 		rs_maildir_destroy(&m);
 	else

@@ -4,14 +4,33 @@
 
 #include "maildir/maildir.h"
 
+/* --- a listing put together from what is read and what is known (rs_maildir_scan: all read) ---- */
+
+struct rs_maildir_list *rs_maildir_list_new(void);
+/* Entries of new/ come first, then those of cur/. */
+int rs_maildir_list_read(struct rs_maildir_list *l, struct rs_maildir *m, bool in_new,
+	struct rs_err *err) RS_MUST_USE;
+void rs_maildir_list_add(struct rs_maildir_list *l, const char *name, bool in_new);
+/* new/ was read first: what moved to cur/ meanwhile stands in both. Keep the one in cur/. */
+void rs_maildir_list_settle(struct rs_maildir_list *l);
+
+/* File name of entry `i`, with a NUL behind it; borrowed from the listing. */
+struct rs_slice rs_maildir_list_name(const struct rs_maildir_list *l, size_t i);
+
+/* --- the open folder ------------------------------------------------------------------------- */
+
 struct rs_maildir {
 	const struct rs_fs *fs; /* lent */
 	char *path;
+	unsigned flags; /* RS_MAILDIR_* it was opened with */
 	int root_fd;
-	int tmp_fd;
+	int tmp_fd; /* these are -1 until rs_maildir_subs, where opened LAZY */
 	int new_fd;
 	int cur_fd;
 };
+
+/* Open tmp, new and cur where they are not open yet. */
+int rs_maildir_subs(struct rs_maildir *m, struct rs_err *err) RS_MUST_USE;
 
 /* Error for errno value `errnum` at `path`/`name`, with the words for the person. */
 int rs_maildir_fail(

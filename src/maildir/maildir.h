@@ -32,6 +32,7 @@ void rs_maildir_name_parse(struct rs_slice file_name, struct rs_maildir_name *ou
 struct rs_maildir; /* open descriptors of the folder and of tmp, new, cur */
 
 #define RS_MAILDIR_CREATE 1u /* make what is missing (parents too), durable, mode 0700 */
+#define RS_MAILDIR_LAZY   2u /* open tmp, new, cur when they are first needed          */
 
 /* -RS_ENOENT: no such folder (without CREATE); -RS_EROFS, -RS_EIO, -RS_ENOSPC … with a text that
  * names the path. `fs` lent until destroy. */

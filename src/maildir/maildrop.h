@@ -5,6 +5,7 @@
  *   restante.lock    the kernel lock (open file description lock), empty
  *   restante.uidl    cache of wire sizes and UIDs; carries imported UIDs and order; everything
  *                    but the imported values can be rebuilt from the folder
+ *   restante.index   what the folder looked like when it was last read (index.h); may go at any time
  *   restante.delete  intent record: the messages a QUIT has decided to remove. Written durably
  *                    before QUIT is answered; finished by the next opening after a crash.
  *

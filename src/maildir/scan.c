@@ -19,6 +19,7 @@ struct rs_maildir_list {
 
 struct row {
 	size_t at;
+	uint16_t n; /* without the NUL */
 	bool in_new;
 };
 
@@ -36,22 +37,39 @@ static DIR *dir_of(int fd)
 	return dir;
 }
 
-static int read_dir(
-	const struct rs_maildir *m, bool in_new, struct rs_maildir_list *l, struct rs_err *err)
+struct rs_maildir_list *rs_maildir_list_new(void)
 {
-	DIR *dir = dir_of(in_new ? m->new_fd : m->cur_fd);
+	struct rs_maildir_list *l = g_new0(struct rs_maildir_list, 1);
+
+	l->names = g_string_sized_new(4096);
+	l->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
+	return l;
+}
+
+void rs_maildir_list_add(struct rs_maildir_list *l, const char *name, bool in_new)
+{
+	size_t n = strlen(name);
+	struct row row = {.at = l->names->len, .n = (uint16_t)n, .in_new = in_new};
+
+	g_string_append_len(l->names, name, (gssize)n + 1);
+	g_array_append_val(l->rows, row);
+}
+
+int rs_maildir_list_read(
+	struct rs_maildir_list *l, struct rs_maildir *m, bool in_new, struct rs_err *err)
+{
+	int rc = rs_maildir_subs(m, err);
+	DIR *dir = rc < 0 ? NULL : dir_of(in_new ? m->new_fd : m->cur_fd);
 	const struct dirent *e;
 	int errnum = 0;
 
+	if (rc < 0)
+		return rc;
 	if (!dir)
 		return rs_maildir_fail(err, errno, "list", m->path, in_new ? "new" : "cur");
 	for (errno = 0; (e = readdir(dir)); errno = 0) {
-		struct row row = {.at = l->names->len, .in_new = in_new};
-
-		if (e->d_name[0] == '.' || e->d_type == DT_DIR)
-			continue;
-		g_string_append_len(l->names, e->d_name, (gssize)strlen(e->d_name) + 1);
-		g_array_append_val(l->rows, row);
+		if (e->d_name[0] != '.' && e->d_type != DT_DIR)
+			rs_maildir_list_add(l, e->d_name, in_new);
 	}
 	errnum = errno;
 	closedir(dir);
@@ -79,12 +97,14 @@ static gboolean base_equal(const void *a, const void *b)
 	return n == strcspn(y, ":") && memcmp(x, y, n) == 0;
 }
 
-/* new/ was read first: what moved to cur/ meanwhile stands in both. Keep the one in cur/. */
-static void drop_doubles(struct rs_maildir_list *l, guint new_n)
+void rs_maildir_list_settle(struct rs_maildir_list *l)
 {
 	g_autoptr(GHashTable) seen = NULL;
+	guint new_n = 0;
 	guint to = 0;
 
+	while (new_n < l->rows->len && g_array_index(l->rows, struct row, new_n).in_new)
+		new_n++;
 	if (new_n == 0 || new_n == l->rows->len)
 		return;
 	seen = g_hash_table_new(base_hash, base_equal);
@@ -108,21 +128,16 @@ static void drop_doubles(struct rs_maildir_list *l, guint new_n)
 
 int rs_maildir_scan(struct rs_maildir *m, struct rs_maildir_list **out, struct rs_err *err)
 {
-	struct rs_maildir_list *l = g_new0(struct rs_maildir_list, 1);
-	guint new_n;
-	int rc;
+	struct rs_maildir_list *l = rs_maildir_list_new();
+	int rc = rs_maildir_list_read(l, m, true, err);
 
-	l->names = g_string_sized_new(4096);
-	l->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
-	rc = read_dir(m, true, l, err);
-	new_n = l->rows->len;
 	if (rc == 0)
-		rc = read_dir(m, false, l, err);
+		rc = rs_maildir_list_read(l, m, false, err);
 	if (rc < 0) {
 		rs_maildir_list_destroy(&l);
 		return rc;
 	}
-	drop_doubles(l, new_n);
+	rs_maildir_list_settle(l);
 	*out = l;
 	return 0;
 }
@@ -140,6 +155,11 @@ void rs_maildir_list_destroy(struct rs_maildir_list **l)
 size_t rs_maildir_list_n(const struct rs_maildir_list *l)
 {
 	return l->rows->len;
+}
+
+struct rs_slice rs_maildir_list_name(const struct rs_maildir_list *l, size_t i)
+{
+	return rs_slice(row_name(l, i), g_array_index(l->rows, struct row, i).n);
 }
 
 struct rs_maildir_entry rs_maildir_list_at(const struct rs_maildir_list *l, size_t i)
@@ -183,7 +203,11 @@ static char *find_renamed(const struct rs_maildir *m, const char *want, bool *in
 int rs_maildir_read_open(struct rs_maildir *m, const struct rs_maildir_entry *e, struct rs_err *err)
 {
 	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	int fd = openat(e->in_new ? m->new_fd : m->cur_fd, e->file, flags);
+	int fd = rs_maildir_subs(m, err);
+
+	if (fd < 0)
+		return fd;
+	fd = openat(e->in_new ? m->new_fd : m->cur_fd, e->file, flags);
 
 	/* another program may rename it again while we look: a few rounds, then it is gone */
 	for (int tries = 0; fd < 0 && errno == ENOENT && tries < 3; tries++) {

@@ -13,11 +13,7 @@ bool rs_drop_uid_ok(struct rs_slice uid)
 {
 	if (uid.n == 0 || uid.n > RS_POP3_UID_MAX)
 		return false;
-	for (size_t i = 0; i < uid.n; i++) {
-		if (uid.p[i] < 0x21 || uid.p[i] > 0x7e)
-			return false;
-	}
-	return true;
+	return rs_slice_graphic(uid);
 }
 
 static int check_rows(const struct rs_drop *d)

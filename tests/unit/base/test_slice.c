@@ -53,9 +53,27 @@ static void secret__equal_means_all_of_it(void **state)
 	assert_true(rs_secret_eq(rs_slice_str(""), rs_slice_str("")));
 }
 
+static void graphic__is_each_octet_by_itself(void **state)
+{
+	uint8_t text[19];
+
+	for (size_t n = 0; n <= sizeof(text); n++) {
+		for (size_t at = 0; at < n; at++) {
+			for (unsigned c = 0; c < 256; c++) {
+				memset(text, 'x', sizeof(text));
+				text[at] = (uint8_t)c;
+				assert_int_equal(rs_slice_graphic(rs_slice(text, n)),
+					c >= 0x21 && c <= 0x7e);
+			}
+		}
+	}
+	assert_true(rs_slice_graphic(rs_slice(NULL, 0)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(graphic__is_each_octet_by_itself),
 		cmocka_unit_test(slice__sub_is_cut_to_what_is_there),
 		cmocka_unit_test(slice__words_skip_runs_of_blanks),
 		cmocka_unit_test(slice__copy_refuses_nul_and_overlong),

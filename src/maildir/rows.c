@@ -1,0 +1,421 @@
+/* rows.c - see rows.h */
+#include "maildir/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "maildir/sizes.h"
+
+#define LOOK_AHEAD 16u  /* rows of an old index that may be gone in one place */
+#define FRESH_MAX  256u /* messages that came since; with more of them all is worked out anew */
+
+/* What the index is made of. */
+struct line {
+	const char *file; /* borrowed from the listing */
+	uint16_t file_n;
+	bool in_new;
+	uint64_t wire;
+	uint64_t size; /* octets in the file; UINT64_MAX: could not be read */
+	uint32_t scan; /* place in the listing */
+	struct rs_slice uid;
+};
+
+/* A message that is being worked out. */
+struct row {
+	struct line line;
+	struct rs_maildir_name name;
+	const struct rs_uidlist_row *known; /* NULL: nothing remembered, or not needed */
+	uint32_t order;                     /* of imported ones; UINT32_MAX for the rest */
+	char *uid_made;                     /* where the UID is of our making */
+};
+
+/* `row` is zero but for its place. */
+static void row_of(struct row *row, const struct rs_maildir_list *list, size_t i)
+{
+	struct rs_slice file = rs_maildir_list_name(list, i);
+
+	row->line.file = (const char *)file.p;
+	row->line.file_n = (uint16_t)file.n;
+	row->line.in_new = rs_maildir_list_at(list, i).in_new;
+	row->line.scan = (uint32_t)i;
+	row->order = UINT32_MAX;
+	rs_maildir_name_parse(file, &row->name);
+	row->line.uid = row->name.unique;
+	row->line.size = row->name.size;
+	row->line.wire = row->name.wire;
+}
+
+/* --- sizes --------------------------------------------------------------------------------- */
+
+static void size_of_row(struct rs_maildir *m, struct rs_uidlist *list, struct row *row)
+{
+	struct rs_uidlist_row *known =
+		list->rows->len ? rs_uidlist_find(list, row->name.base) : NULL;
+	struct rs_maildir_entry e = {.file = row->line.file, .in_new = row->line.in_new};
+
+	row->known = known;
+	if (known) {
+		known->used = true;
+		if (known->uid.n) {
+			row->order = known->order;
+			row->line.uid = known->uid;
+		}
+	}
+	if (rs_sizes_ours(&row->name))
+		return;
+	if (known && known->size != UINT64_MAX) {
+		row->line.wire = known->wire;
+		row->line.size = known->size;
+	} else {
+		rs_sizes_measure(m, &e, &row->name, &row->line.size, &row->line.wire);
+	}
+}
+
+/* Remember what had to be worked out; forget what is gone. A cache: failing to write it is no
+ * failure of the session (a read-only file system still serves mail). */
+static void uidlist_save(
+	struct rs_maildir *m, struct row *const *rows, size_t n, const struct rs_uidlist *list)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	guint count = 0;
+	bool changed = false;
+
+	rs_uidlist_text_begin(text);
+	for (size_t i = 0; i < n; i++) {
+		const struct row *row = rows[i];
+		struct rs_uidlist_row line = {
+			.base = row->name.base, .wire = row->line.wire, .size = row->line.size};
+
+		if (line.size == UINT64_MAX || (!row->known && rs_sizes_ours(&row->name)))
+			continue;
+		line.uid = row->known ? row->known->uid : rs_slice(NULL, 0);
+		changed |= !row->known;
+		rs_uidlist_text_row(text, &line);
+		count++;
+	}
+	rs_uidlist_text_end(text, count);
+	if (!changed && count == list->rows->len)
+		return;
+	if (rs_maildir_replace(
+		    m, RS_UIDLIST_NAME, rs_slice(text->str, text->len), list->imported, NULL) < 0)
+		return; /* the next session works it out again */
+}
+
+/* --- order and UIDs ------------------------------------------------------------------------ */
+
+static int compare(const void *a, const void *b)
+{
+	const struct row *x = *(const struct row *const *)a;
+	const struct row *y = *(const struct row *const *)b;
+	size_t n = RS_MIN(x->name.base.n, y->name.base.n);
+	int c;
+
+	if (x->order != y->order)
+		return x->order < y->order ? -1 : 1;
+	if (x->name.seconds != y->name.seconds)
+		return x->name.seconds < y->name.seconds ? -1 : 1;
+	c = memcmp(x->name.base.p, y->name.base.p, n);
+	if (c)
+		return c;
+	return x->name.base.n < y->name.base.n ? -1 : x->name.base.n > y->name.base.n;
+}
+
+/* Can `unique` be the UID of its message whatever else there is, if nobody has the same unique part? */
+static bool uid_is_plain(struct rs_slice unique)
+{
+	return rs_drop_uid_ok(unique) && unique.n != 64; /* 64: it could be somebody's digest */
+}
+
+/* Names that begin alike stand together: has one of those beside `at` the same unique part? */
+static bool twin_beside(struct row *const *rows, size_t n, size_t at, int step)
+{
+	struct rs_slice u = rows[at]->name.unique;
+
+	for (size_t i = at + (size_t)step; i < n; i += (size_t)step) {
+		const struct rs_maildir_name *other = &rows[i]->name;
+
+		if (other->base.n < u.n || memcmp(other->base.p, u.p, u.n) != 0)
+			return false;
+		if (other->unique.n == u.n)
+			return true;
+	}
+	return false;
+}
+
+static guint uid_hash(const void *p)
+{
+	return rs_slice_hash(((const struct row *)p)->line.uid);
+}
+
+static gboolean uid_equal(const void *a, const void *b)
+{
+	return rs_slice_eq(((const struct row *)a)->line.uid, ((const struct row *)b)->line.uid);
+}
+
+static void uid_from_digest(struct row *row)
+{
+	row->uid_made =
+		g_compute_checksum_for_data(G_CHECKSUM_SHA256, row->name.base.p, row->name.base.n);
+	row->line.uid = rs_slice_str(row->uid_made);
+}
+
+/* Every row a UID of its own: imported ones first, then those that follow from names; where
+ * that is not a UID, or somebody has it, the digest of the base name. All of it follows from
+ * names and imported values alone, so it is the same in every session. */
+static void uids_settle(struct row *const *rows, size_t n)
+{
+	g_autoptr(GHashTable) taken = NULL;
+	bool plain = true;
+
+	for (size_t i = 0; i < n && plain; i++)
+		plain = rows[i]->order == UINT32_MAX && uid_is_plain(rows[i]->name.unique) &&
+			!twin_beside(rows, n, i, 1);
+	if (plain)
+		return;
+	taken = g_hash_table_new(uid_hash, uid_equal);
+	for (guint pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < n; i++) {
+			struct row *row = rows[i];
+
+			if ((row->order != UINT32_MAX) != (pass == 0))
+				continue;
+			if (!rs_drop_uid_ok(row->line.uid) || g_hash_table_contains(taken, row))
+				uid_from_digest(row);
+			g_hash_table_add(taken, row);
+		}
+	}
+}
+
+/* --- the index ----------------------------------------------------------------------------- */
+
+/* The lines in the order of the table, into an index that has room for them. */
+static void index_fill(struct rs_index *x, const struct line *lines, uint32_t n)
+{
+	struct rs_index_row *rows = (void *)(uintptr_t)x->rows;
+	uint32_t *scan = (void *)(uintptr_t)x->scan;
+	char *names = (char *)(uintptr_t)x->names;
+	struct rs_drop_head *head = (void *)(uintptr_t)x->image.p;
+	struct rs_drop_row *table = (void *)(head + 1);
+	uint8_t *uids = (uint8_t *)(table + n);
+	uint32_t name_at = 0;
+	uint32_t uid_at = 0;
+
+	*head = (struct rs_drop_head){.magic = RS_DROP_MAGIC, .rows_n = n};
+	for (uint32_t i = 0; i < n; i++) {
+		const struct line *l = &lines[i];
+
+		rows[i] = (struct rs_index_row){.size = l->size,
+			.name_at = name_at,
+			.name_n = l->file_n,
+			.in_new = l->in_new};
+		memcpy(names + name_at, l->file, l->file_n + 1u);
+		name_at += l->file_n + 1u;
+		scan[l->scan] = i;
+		table[i] = (struct rs_drop_row){
+			.octets = l->wire, .uid_at = uid_at, .uid_n = (uint32_t)l->uid.n};
+		memcpy(uids + uid_at, l->uid.p, l->uid.n);
+		uid_at += (uint32_t)l->uid.n;
+		head->octets += l->wire;
+	}
+	head->uids_n = uid_at;
+}
+
+static int index_build(const struct line *lines, size_t n, struct rs_index *out)
+{
+	size_t names_n = 0;
+	size_t uids_n = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		names_n += lines[i].file_n + 1u;
+		uids_n += lines[i].uid.n;
+	}
+	if (n > RS_DROP_ROWS_MAX || names_n > UINT32_MAX || uids_n > UINT32_MAX)
+		return -RS_ELIMIT;
+	rs_index_create((uint32_t)n, names_n,
+		sizeof(struct rs_drop_head) + n * sizeof(struct rs_drop_row) + uids_n, out);
+	index_fill(out, lines, (uint32_t)n);
+	return rs_index_seal(out);
+}
+
+int rs_rows_index(struct rs_maildir *m, const struct rs_maildir_list *list,
+	struct rs_uidlist *known, struct rs_index *out, struct rs_err *err)
+{
+	size_t n = rs_maildir_list_n(list);
+	g_autofree struct row *rows = g_new0(struct row, n + 1);
+	g_autofree struct row **sorted = g_new(struct row *, n + 1);
+	g_autofree struct line *lines = g_new(struct line, n + 1);
+	bool imported = false;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		row_of(&rows[i], list, i);
+		size_of_row(m, known, &rows[i]);
+		imported |= rows[i].order != UINT32_MAX;
+		sorted[i] = &rows[i];
+	}
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), compare);
+	uids_settle(sorted, n);
+	uidlist_save(m, sorted, n, known);
+	for (size_t i = 0; i < n; i++)
+		lines[i] = sorted[i]->line;
+	rc = index_build(lines, n, out);
+	if (rc == 0)
+		out->head->imported = imported;
+	for (size_t i = 0; i < n; i++)
+		g_free(rows[i].uid_made);
+	if (rc < 0)
+		return rs_err_set(
+			err, (enum rs_err_kind) - rc, "the mailbox has too many messages");
+	return 0;
+}
+
+/* --- from an older index ------------------------------------------------------------------- */
+
+/* The row of `old` that is this entry; `*at` walks through old's listing, which a folder repeats in
+ * the same order but for what came and went. */
+static uint32_t find_old(
+	const struct rs_index *old, uint32_t *at, struct rs_slice file, bool in_new)
+{
+	for (uint32_t i = *at; i < old->head->rows_n && i - *at < LOOK_AHEAD; i++) {
+		const struct rs_index_row *row = &old->rows[old->scan[i]];
+
+		if (row->name_n == file.n && (row->in_new != 0) == in_new &&
+			memcmp(old->names + row->name_at, file.p, file.n) == 0) {
+			*at = i + 1;
+			return old->scan[i];
+		}
+	}
+	return UINT32_MAX;
+}
+
+struct merge {
+	const struct rs_index *old;
+	uint32_t *place; /* of each old row in the listing; UINT32_MAX: gone */
+	struct row fresh[FRESH_MAX];
+	struct row *sorted[FRESH_MAX];
+	size_t fresh_n;
+};
+
+/* Sort the listing into rows that are known and fresh ones. */
+static bool divide(struct merge *g, const struct rs_maildir_list *list)
+{
+	size_t n = rs_maildir_list_n(list);
+	uint32_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct rs_slice file = rs_maildir_list_name(list, i);
+		uint32_t row = find_old(g->old, &at, file, rs_maildir_list_at(list, i).in_new);
+		struct row *fresh = &g->fresh[g->fresh_n];
+
+		if (row != UINT32_MAX) {
+			g->place[row] = (uint32_t)i;
+			continue;
+		}
+		if (g->fresh_n == FRESH_MAX)
+			return false;
+		*fresh = (struct row){.order = 0};
+		row_of(fresh, list, i);
+		if (!rs_sizes_ours(&fresh->name) || !uid_is_plain(fresh->name.unique))
+			return false;
+		g->sorted[g->fresh_n++] = fresh;
+	}
+	return true;
+}
+
+static struct line line_of_old(const struct merge *g, uint32_t i)
+{
+	const struct rs_index_row *row = &g->old->rows[i];
+
+	return (struct line){.file = g->old->names + row->name_at,
+		.file_n = row->name_n,
+		.in_new = row->in_new != 0,
+		.size = row->size,
+		.wire = rs_drop_octets(&g->old->table, i),
+		.uid = rs_drop_uid(&g->old->table, i),
+		.scan = g->place[i]};
+}
+
+static void row_of_old(const struct merge *g, uint32_t i, struct row *out)
+{
+	*out = (struct row){.line = line_of_old(g, i), .order = UINT32_MAX};
+	rs_maildir_name_parse(rs_slice(out->line.file, out->line.file_n), &out->name);
+}
+
+/* Where in old's order a fresh row belongs; UINT32_MAX: somebody there has its unique part. Old rows
+ * that are gone count as well: they only make it stricter. */
+static uint32_t place_of(const struct merge *g, struct row *fresh)
+{
+	uint32_t low = 0;
+	uint32_t high = g->old->head->rows_n;
+	struct row beside[3];
+	struct row *rows[3];
+	size_t n = 0;
+	size_t at;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		struct row probe;
+		const struct row *pair[2] = {&probe, fresh};
+
+		row_of_old(g, middle, &probe);
+		if (compare(&pair[0], &pair[1]) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low > 0)
+		row_of_old(g, low - 1, &beside[n++]);
+	at = n;
+	beside[n++] = *fresh;
+	if (low < g->old->head->rows_n)
+		row_of_old(g, low, &beside[n++]);
+	for (size_t i = 0; i < n; i++)
+		rows[i] = &beside[i];
+	return twin_beside(rows, n, at, 1) || twin_beside(rows, n, at, -1) ? UINT32_MAX : low;
+}
+
+/* All of them as lines, in the order of the table. False: a fresh one is not simple. */
+static bool merge_lines(const struct merge *g, struct line *lines, size_t *n)
+{
+	uint32_t old = 0;
+
+	*n = 0;
+	for (size_t f = 0; f <= g->fresh_n; f++) {
+		uint32_t to = g->old->head->rows_n;
+
+		if (f < g->fresh_n) {
+			to = place_of(g, g->sorted[f]);
+			if (to == UINT32_MAX || twin_beside(g->sorted, g->fresh_n, f, 1))
+				return false;
+		}
+		for (; old < to; old++) {
+			if (g->place[old] != UINT32_MAX)
+				lines[(*n)++] = line_of_old(g, old);
+		}
+		if (f < g->fresh_n)
+			lines[(*n)++] = g->sorted[f]->line;
+	}
+	return true;
+}
+
+bool rs_rows_carry(
+	const struct rs_index *old, const struct rs_maildir_list *list, struct rs_index *out)
+{
+	g_autofree struct merge *g = g_new(struct merge, 1);
+	g_autofree uint32_t *place = g_new(uint32_t, old->head->rows_n + 1);
+	g_autofree struct line *lines = g_new(struct line, rs_maildir_list_n(list) + 1);
+	size_t n;
+
+	if (old->head->imported)
+		return false;
+	g->old = old;
+	g->place = place;
+	g->fresh_n = 0;
+	memset(place, 0xff, old->head->rows_n * sizeof(*place));
+	if (!divide(g, list))
+		return false;
+	if (g->fresh_n)
+		qsort(g->sorted, g->fresh_n, sizeof(struct row *), compare);
+	return merge_lines(g, lines, &n) && index_build(lines, n, out) == 0;
+}

@@ -1,0 +1,256 @@
+/* What a session sees of a folder must not depend on whether an index was there: after any change by
+ * anybody, a maildrop opened with the index of the last session has the same table as one that is
+ * opened without. */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maildir/index.h"
+#include "maildir/maildrop.h"
+
+#define FIRST_N 90u /* more than the least that an index is kept for */
+
+struct folder {
+	char *root;
+	GPtrArray *files; /* "cur/name" */
+	GRand *rand;
+	guint made;
+};
+
+static char *path_of(const struct folder *f, const char *file)
+{
+	return g_build_filename(f->root, file, NULL);
+}
+
+static void put(struct folder *f, bool in_new, bool ours)
+{
+	guint n = f->made++;
+	gsize size = (gsize)g_rand_int_range(f->rand, 1, 300);
+	g_autofree char *body = g_strnfill(size - 1, 'x');
+	g_autofree char *text = g_strdup_printf("%s\n", body);
+	guint seconds = 1700000000 + (guint)g_rand_int_range(f->rand, 0, 400);
+	g_autofree char *name =
+		ours ? g_strdup_printf("%s/%u.M%06uP7Q%uR%08x.host,S=%zu,W=%zu",
+			       in_new ? "new" : "cur", seconds, n, n, n, size, size + 1)
+		     : g_strdup_printf("%s/%u.V%u.other%s", in_new ? "new" : "cur", seconds, n,
+			       n % 3 ? "" : ",S=4");
+	g_autofree char *path = path_of(f, name);
+
+	assert_true(g_file_set_contents(path, text, (gssize)size, NULL));
+	g_ptr_array_add(f->files, g_steal_pointer(&name));
+}
+
+static void setup(struct folder *f, guint32 seed)
+{
+	f->root = g_dir_make_tmp("rs-index-XXXXXX", NULL);
+	f->files = g_ptr_array_new_with_free_func(g_free);
+	f->rand = g_rand_new_with_seed(seed);
+	f->made = 0;
+	for (guint i = 0; i < 3; i++) {
+		g_autofree char *sub = path_of(f, (const char *[]){"tmp", "new", "cur"}[i]);
+
+		assert_int_equal(g_mkdir(sub, 0700), 0);
+	}
+	for (guint i = 0; i < FIRST_N; i++)
+		put(f, i % 5 == 0, i % 7 != 0);
+}
+
+static void teardown(struct folder *f)
+{
+	const char *argv[] = {"rm", "-rf", f->root, NULL};
+
+	assert_true(g_spawn_sync(NULL, (char **)(uintptr_t)argv, NULL, G_SPAWN_SEARCH_PATH, NULL,
+		NULL, NULL, NULL, NULL, NULL));
+	g_free(f->root);
+	g_ptr_array_unref(f->files);
+	g_rand_free(f->rand);
+}
+
+static void remove_index(const struct folder *f)
+{
+	g_autofree char *path = path_of(f, RS_INDEX_NAME);
+
+	(void)g_unlink(path);
+}
+
+/* The table as text: size and UID a line. */
+static char *look(const struct folder *f)
+{
+	struct rs_maildrop *d = NULL;
+	GString *text = g_string_new(NULL);
+	struct rs_err err;
+
+	assert_int_equal(rs_maildrop_open(rs_fs_posix(), f->root, &d, &err), 0);
+	for (uint32_t i = 0; i < rs_drop_n(rs_maildrop_table(d)); i++) {
+		struct rs_slice uid = rs_drop_uid(rs_maildrop_table(d), i);
+		int fd = rs_maildrop_read_open(d, i, NULL);
+
+		g_string_append_printf(text, "%u %u %.*s\n", i,
+			(unsigned)rs_drop_octets(rs_maildrop_table(d), i), (int)uid.n,
+			(const char *)uid.p);
+		if (fd >= 0)
+			close(fd);
+		else
+			g_string_append_printf(text, "cannot be opened: %d\n", fd);
+	}
+	rs_maildrop_destroy(&d);
+	return g_string_free(text, FALSE);
+}
+
+static void same_with_and_without(const struct folder *f)
+{
+	g_autofree char *with = look(f);
+	g_autofree char *again = look(f);
+	g_autofree char *without = NULL;
+
+	assert_string_equal(with, again);
+	remove_index(f);
+	without = look(f);
+	assert_string_equal(with, without);
+	assert_null(strstr(with, "cannot"));
+}
+
+/* One change as a program beside us would make it. */
+static void change(struct folder *f)
+{
+	guint at = f->files->len ? (guint)g_rand_int_range(f->rand, 0, (int)f->files->len) : 0;
+	char **file = f->files->len ? (char **)&g_ptr_array_index(f->files, at) : NULL;
+	g_autofree char *from = file ? path_of(f, *file) : NULL;
+	g_autofree char *to = NULL;
+	char *name;
+
+	switch (g_rand_int_range(f->rand, 0, 6)) {
+	case 0:
+	case 1:
+		put(f, true, true);
+		return;
+	case 2:
+		put(f, g_rand_boolean(f->rand), false);
+		return;
+	case 3: /* deleted */
+		if (file) {
+			assert_int_equal(g_unlink(from), 0);
+			g_ptr_array_remove_index_fast(f->files, at);
+		}
+		return;
+	default: /* seen: moved to cur/, or other flags */
+		if (!file || strstr(*file, ":2,RS"))
+			return;
+		name = g_strdup_printf("cur/%.*s:2,%s", (int)strcspn(*file + 4, ":"), *file + 4,
+			strchr(*file, ':') ? "RS" : "S");
+		to = path_of(f, name);
+		assert_int_equal(g_rename(from, to), 0);
+		g_free(*file);
+		*file = name;
+	}
+}
+
+static void any_change__is_seen_with_an_index_as_without(void **state)
+{
+	for (guint32 seed = 1; seed <= 8; seed++) {
+		struct folder f;
+
+		setup(&f, seed);
+		for (guint i = 0; i < 40; i++) {
+			for (int k = g_rand_int_range(f.rand, 0, 4); k > 0; k--)
+				change(&f);
+			g_free(look(&f)); /* leaves an index */
+			change(&f);
+			same_with_and_without(&f);
+		}
+		teardown(&f);
+	}
+}
+
+static void quiet_folder__is_not_read_again(void **state)
+{
+	struct folder f;
+	struct rs_maildir *m = NULL;
+	struct rs_index x;
+	g_autofree char *first = NULL;
+	g_autofree char *second = NULL;
+
+	setup(&f, 99);
+	g_usleep(300000); /* until its times can be told from the next change */
+	first = look(&f);
+	assert_int_equal(rs_maildir_open(rs_fs_posix(), f.root, 0, &m, NULL), 0);
+	assert_int_equal(rs_index_load(m, &x), 0);
+	assert_true(rs_stamp_known(&x.head->cur) && rs_stamp_known(&x.head->new));
+	/* a lie in the index would be told: so it is what is looked at */
+	((struct rs_drop_row *)(uintptr_t)x.table.rows)[0].octets += 1;
+	((struct rs_drop_head *)(uintptr_t)x.table.head)->octets += 1;
+	rs_index_save(m, &x);
+	rs_index_finish(&x);
+	rs_maildir_destroy(&m);
+	second = look(&f);
+	assert_string_not_equal(first, second);
+	teardown(&f);
+}
+
+static void spoilt_index__is_as_good_as_none(void **state)
+{
+	struct folder f;
+	g_autofree char *want = NULL;
+	g_autofree char *path = NULL;
+	char *octets = NULL;
+	gsize n = 0;
+
+	setup(&f, 7);
+	g_usleep(300000);
+	want = look(&f);
+	path = path_of(&f, RS_INDEX_NAME);
+	assert_true(g_file_get_contents(path, &octets, &n, NULL));
+	for (gsize at = 0; at < n; at += 101) {
+		g_autofree char *got = NULL;
+
+		octets[at] = (char)(octets[at] ^ 0x40);
+		assert_true(g_file_set_contents(
+			path, octets, (gssize)(at % 2 ? n : n - at % 50), NULL));
+		octets[at] = (char)(octets[at] ^ 0x40);
+		got = look(&f);
+		assert_string_equal(got, want);
+	}
+	g_free(octets);
+	teardown(&f);
+}
+
+static void imported_uids__stand_above_an_older_index(void **state)
+{
+	struct folder f;
+	g_autofree char *before = NULL;
+	g_autofree char *after = NULL;
+	g_autofree char *list = NULL;
+	g_autofree char *text = NULL;
+	const char *base;
+
+	setup(&f, 11);
+	g_usleep(300000);
+	before = look(&f);
+	base = (const char *)g_ptr_array_index(f.files, 3) + 4;
+	text = g_strdup_printf(
+		"restante-uidl 1\n5 4 imported-one %zu %s\nend 1\n", strlen(base), base);
+	list = path_of(&f, "restante.uidl");
+	assert_true(g_file_set_contents(list, text, -1, NULL));
+	after = look(&f);
+	assert_non_null(strstr(after, "0 "));
+	assert_non_null(strstr(after, " imported-one\n"));
+	assert_true(strstr(after, "imported-one") < strchr(after, '\n')); /* and its place: first */
+	same_with_and_without(&f);
+	teardown(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_change__is_seen_with_an_index_as_without),
+		cmocka_unit_test(quiet_folder__is_not_read_again),
+		cmocka_unit_test(spoilt_index__is_as_good_as_none),
+		cmocka_unit_test(imported_uids__stand_above_an_older_index),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
