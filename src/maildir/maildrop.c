@@ -29,7 +29,8 @@ struct rs_maildrop {
 	struct rs_maildir *m; /* NULL: the folder does not exist, the drop is empty */
 	int lock_fd;
 	struct rs_index index;
-	GPtrArray *decided; /* base names */
+	struct rs_intent decided;
+	char *account; /* where subfolders are and quota is counted */
 };
 
 /* --- is the folder as it was? -------------------------------------------------------------- */
@@ -144,7 +145,7 @@ static void keep(struct rs_maildrop *d, bool had_one)
 
 static int load(struct rs_maildrop *d, struct rs_err *err)
 {
-	int rc = rs_intent_recover(d->m, err);
+	int rc = rs_intent_recover(d->m, d->account, err);
 	struct rs_stamp cur = stamp_of(d->m, "cur"); /* first cur/: messages move from new/ to it */
 	struct rs_stamp new = stamp_of(d->m, "new");
 	struct rs_stamp uidlist = stamp_of(d->m, RS_UIDLIST_NAME);
@@ -179,12 +180,21 @@ static int load(struct rs_maildrop *d, struct rs_err *err)
 int rs_maildrop_open(
 	const struct rs_fs *fs, const char *path, struct rs_maildrop **out, struct rs_err *err)
 {
+	return rs_maildrop_open_of(fs, path, path, out, err);
+}
+
+int rs_maildrop_open_of(const struct rs_fs *fs, const char *path, const char *account,
+	struct rs_maildrop **out, struct rs_err *err)
+{
 	struct rs_maildrop *d = g_new0(struct rs_maildrop, 1);
 	struct stat st;
 	int rc = 0;
 
 	d->lock_fd = -1;
-	if (stat(path, &st) == 0)
+	d->account = g_strdup(account);
+	if (!path)
+		rc = 0;
+	else if (stat(path, &st) == 0)
 		rc = rs_maildir_open(fs, path, RS_MAILDIR_CREATE | RS_MAILDIR_LAZY, &d->m, err);
 	else if (errno != ENOENT)
 		rc = rs_maildir_fail(err, errno, "open the mailbox", path, NULL);
@@ -218,8 +228,8 @@ void rs_maildrop_destroy(struct rs_maildrop **dp)
 		(void)d->m->fs->close(d->m->fs->ctx, d->lock_fd);
 	rs_index_finish(&d->index);
 	rs_maildir_destroy(&d->m);
-	if (d->decided)
-		g_ptr_array_unref(d->decided);
+	rs_intent_finish(&d->decided);
+	g_free(d->account);
 	g_free(d);
 	*dp = NULL;
 }
@@ -232,6 +242,12 @@ const struct rs_drop *rs_maildrop_table(const struct rs_maildrop *d)
 struct rs_slice rs_maildrop_image(const struct rs_maildrop *d)
 {
 	return d->index.image;
+}
+
+const char *rs_maildrop_name(const struct rs_maildrop *d, uint32_t row)
+{
+	assert(row < d->index.head->rows_n);
+	return rs_index_name(&d->index, row);
 }
 
 int rs_maildrop_read_open(struct rs_maildrop *d, uint32_t row, struct rs_err *err)
@@ -257,27 +273,39 @@ int rs_maildrop_read_open(struct rs_maildrop *d, uint32_t row, struct rs_err *er
 
 int rs_maildrop_decide(struct rs_maildrop *d, const uint8_t *marks, struct rs_err *err)
 {
-	g_autoptr(GPtrArray) bases = g_ptr_array_new_with_free_func(g_free);
+	return rs_maildrop_decide_with(d, marks, NULL, NULL, err);
+}
+
+int rs_maildrop_decide_with(struct rs_maildrop *d, const uint8_t *marks, const GPtrArray *more,
+	const char *keep, struct rs_err *err)
+{
+	struct rs_intent intent = {
+		.names = g_ptr_array_new_with_free_func(g_free), .keep = g_strdup(keep)};
 	g_autoptr(GString) text = NULL;
 	int rc;
 
 	assert(d->state == OPEN);
-	for (uint32_t i = 0; i < d->index.head->rows_n; i++) {
-		const char *name = rs_index_name(&d->index, i);
+	for (uint32_t i = 0; i < rs_drop_n(rs_maildrop_table(d)); i++) {
+		const char *name = rs_maildrop_name(d, i);
 
 		if (rs_marks_get(marks, i))
-			g_ptr_array_add(bases, g_strndup(name, strcspn(name, ":")));
+			g_ptr_array_add(intent.names, g_strndup(name, strcspn(name, ":")));
 	}
-	if (bases->len == 0)
+	for (guint i = 0; more && i < more->len; i++)
+		g_ptr_array_add(intent.names, g_strdup(g_ptr_array_index(more, i)));
+	if (intent.names->len == 0) {
+		rs_intent_finish(&intent);
 		return 0;
-	text = rs_intent_text(bases);
+	}
+	text = rs_intent_text(&intent);
 	rc = rs_maildir_replace(d->m, RS_INTENT_NAME, rs_slice(text->str, text->len), true, err);
 	if (rc < 0) {
 		/* the record may be there although its folder could not be synced: take it back */
 		(void)d->m->fs->unlink(d->m->fs->ctx, d->m->root_fd, RS_INTENT_NAME);
+		rs_intent_finish(&intent);
 		return rc;
 	}
-	d->decided = g_steal_pointer(&bases);
+	d->decided = intent;
 	d->state = DECIDED;
 	return 0;
 }
@@ -289,7 +317,7 @@ int rs_maildrop_finish(struct rs_maildrop *d, uint32_t *left, struct rs_err *err
 	*left = 0;
 	if (d->state != DECIDED)
 		return 0;
-	rc = rs_intent_carry_out(d->m, d->decided, left, err);
+	rc = rs_intent_carry_out(d->m, d->account, &d->decided, left, err);
 	if (rc == 0 && *left == 0)
 		d->state = OPEN;
 	return rc;

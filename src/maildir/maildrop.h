@@ -15,6 +15,8 @@
 #ifndef RS_MAILDIR_MAILDROP_H
 #define RS_MAILDIR_MAILDROP_H
 
+#include <glib.h>
+
 #include "maildir/maildir.h"
 #include "proto/drop.h"
 
@@ -24,12 +26,18 @@ struct rs_maildrop;
  * an empty maildrop (so is NULL); nothing is made for it. -RS_ELOCKED: another session has it. */
 int rs_maildrop_open(const struct rs_fs *fs, const char *path, struct rs_maildrop **out,
 	struct rs_err *err) RS_MUST_USE;
+/* A folder of the mailbox at `account`, where subfolders are and quota is counted. */
+int rs_maildrop_open_of(const struct rs_fs *fs, const char *path, const char *account,
+	struct rs_maildrop **out, struct rs_err *err) RS_MUST_USE;
 /* Gives up the lock; deletes nothing that was not decided. NULL is fine; sets NULL. */
 void rs_maildrop_destroy(struct rs_maildrop **d);
 
 /* The frozen table (proto/drop.h), borrowed until destroy. */
 const struct rs_drop *rs_maildrop_table(const struct rs_maildrop *d);
 struct rs_slice rs_maildrop_image(const struct rs_maildrop *d);
+
+/* File name of message `row`; borrowed until destroy. */
+const char *rs_maildrop_name(const struct rs_maildrop *d, uint32_t row);
 
 /* Descriptor for reading message `row` (owned by the caller), or a negative kind: -RS_ENOENT when
  * another program removed it, -RS_ECORRUPT when it is not the size told. */
@@ -38,6 +46,10 @@ int rs_maildrop_read_open(struct rs_maildrop *d, uint32_t row, struct rs_err *er
 /* QUIT, first half: write the intent record for the marked rows and make it durable. After 0 the
  * removal is decided and "+OK" may be told; on failure nothing is decided and nothing is removed. */
 int rs_maildrop_decide(struct rs_maildrop *d, const uint8_t *marks, struct rs_err *err) RS_MUST_USE;
+/* The same, with more to be said: messages of a folder shown together with this one (".Folder/" and base
+ * name, char *; NULL: none), and the folder of the mailbox where all of them are kept (NULL: removed). */
+int rs_maildrop_decide_with(struct rs_maildrop *d, const uint8_t *marks, const GPtrArray *more,
+	const char *keep, struct rs_err *err) RS_MUST_USE;
 /* QUIT, second half: remove the files, then the record. *left = files that could not be removed
  * now (the record stays and the next opening tries again). */
 int rs_maildrop_finish(struct rs_maildrop *d, uint32_t *left, struct rs_err *err) RS_MUST_USE;

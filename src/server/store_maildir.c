@@ -13,8 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "maildir/maildrop.h"
-#include "maildir/subfolder.h"
+#include "maildir/shown.h"
 #include "server/dest.h"
 #include "server/log.h"
 #include "server/store.h"
@@ -184,7 +183,7 @@ struct rs_store_drop {
 	struct queue q;
 	struct maildir_store *store;
 	char *mailbox;
-	struct rs_maildrop *drop;
+	struct rs_shown *drop;
 	struct rs_store_drop *behind; /* opens when this one has closed */
 };
 
@@ -205,13 +204,16 @@ static void open_work(struct job *j)
 	struct rs_store_drop *d = j->owner;
 
 	const struct rs_rules *defaults = &d->store->rules;
-	g_autofree char *path = NULL;
 	struct rs_mailbox box;
 
 	j->rc = rs_mailbox_parse(d->mailbox, defaults, &box, &j->err);
 	if (j->rc == 0) {
-		path = rs_subfolder_for_session(box.path, box.folder, &box.rules);
-		j->rc = rs_maildrop_open(rs_fs_posix(), path, &d->drop, &j->err);
+		const struct rs_shown_how how = {.account = box.path,
+			.folder = box.folder,
+			.rules = &box.rules,
+			.now_s = g_get_real_time() / G_USEC_PER_SEC};
+
+		j->rc = rs_shown_open(rs_fs_posix(), &how, &d->drop, &j->err);
 	}
 	rs_mailbox_finish(&box);
 }
@@ -249,7 +251,7 @@ static void maildir_open(struct rs_store *s, const char *mailbox, rs_store_open_
 
 static struct rs_slice maildir_image(const struct rs_store_drop *d)
 {
-	return rs_maildrop_image(d->drop);
+	return rs_shown_image(d->drop);
 }
 
 /* A small message into memory; a large one stays a descriptor. */
@@ -281,7 +283,7 @@ static void read_work(struct job *j)
 {
 	struct rs_store_drop *d = j->owner;
 
-	j->fd = rs_maildrop_read_open(d->drop, j->row, &j->err);
+	j->fd = rs_shown_read_open(d->drop, j->row, &j->err);
 	j->rc = j->fd < 0 ? j->fd : read_small(j);
 }
 
@@ -310,7 +312,7 @@ static void decide_work(struct job *j)
 {
 	struct rs_store_drop *d = j->owner;
 
-	j->rc = rs_maildrop_decide(d->drop, j->octets, &j->err);
+	j->rc = rs_shown_decide(d->drop, j->octets, &j->err);
 }
 
 static void decide_done(struct job *j)
@@ -323,7 +325,7 @@ static void finish_work(struct job *j)
 {
 	struct rs_store_drop *d = j->owner;
 
-	j->rc = rs_maildrop_finish(d->drop, &j->left, &j->err);
+	j->rc = rs_shown_finish(d->drop, &j->left, &j->err);
 	if (j->rc < 0 || j->left)
 		rs_log(RS_LOG_WARNING, "removal-unfinished", "mailbox", d->mailbox, "left",
 			rs_log_num(j->left), "why", j->rc < 0 ? j->err.text : NULL, NULL);
@@ -334,7 +336,7 @@ static void maildir_commit(
 {
 	struct job *j = job_new(d, decide_work, decide_done, arg);
 
-	j->octets_n = rs_marks_n(rs_drop_n(rs_maildrop_table(d->drop)));
+	j->octets_n = rs_marks_n(rs_drop_n(rs_shown_table(d->drop)));
 	j->octets = g_memdup2(marks, j->octets_n);
 	j->cb.commit = cb;
 	push(&d->q, j);
@@ -345,7 +347,7 @@ static void close_work(struct job *j)
 	struct rs_store_drop *d = j->owner;
 
 	finish_work(j);
-	rs_maildrop_destroy(&d->drop);
+	rs_shown_destroy(&d->drop);
 }
 
 static void maildir_close(struct rs_store_drop *d)

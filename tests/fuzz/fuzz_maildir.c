@@ -41,13 +41,14 @@ static void uidlist(struct rs_slice in)
 
 static void intent(struct rs_slice in)
 {
-	g_autoptr(GPtrArray) bases = rs_intent_parse(in);
+	struct rs_intent i;
 
-	if (bases) {
-		GString *text = rs_intent_text(bases);
+	if (rs_intent_parse(in, &i)) {
+		GString *text = rs_intent_text(&i);
 
 		FUZZ_LAW(rs_slice_eq(rs_slice(text->str, text->len), in));
 		g_string_free(text, TRUE);
+		rs_intent_finish(&i);
 	}
 }
 

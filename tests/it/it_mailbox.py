@@ -143,4 +143,97 @@ def _():
         assert subjects(s, "anna+junk@example.org") == [] and kept(s, ANNA) == 1
 
 
+def whole(p, i):
+    """Message i as sent: (octets told by LIST, octets)."""
+    told = int(p.list(i).split()[2])
+    return told, b"\r\n".join(p.retr(i)[1]) + b"\r\n"
+
+
+def uids(s, user):
+    p = login(s, user)
+    found = [l.split()[1].decode() for l in p.uidl()[1]]
+    p.quit()
+    return found
+
+
+@tap.case("junk = show: in the main maildrop with a mark, sizes true, UIDs those of the folder; hide hides it")
+def _():
+    with rs_serve.Restanted(USERS, store={"junk": "show"}, **CLEAR) as s:
+        assert not lmtp(s, [ANNA], message(1))
+        assert not lmtp(s, ["anna+junk@example.org"], message(2, 200))
+        assert not lmtp(s, ["anna+junk@example.org"], message(3, 3_000_000))
+        assert not lmtp(s, [ANNA], message(4))
+        p = login(s, ANNA)
+        try:
+            login(s, "anna+junk@example.org")
+            raise AssertionError("two sessions in one maildrop")
+        except poplib.error_proto as e:
+            assert b"IN-USE" in e.args[0], e
+        marked = []
+        for i in range(1, 5):
+            told, text = whole(p, i)
+            assert told == len(text), (i, told, len(text))
+            marked.append(text.startswith(b"X-Restante-Folder: Junk\r\nReturn-Path: "))
+        assert marked == [False, True, True, False], marked
+        assert p.stat()[1] == sum(whole(p, i)[0] for i in range(1, 5))
+        p.quit()
+        shown, alone = uids(s, ANNA), uids(s, "anna+junk@example.org")
+        assert shown[1:3] == alone and len(set(shown)) == 4
+        p = login(s, ANNA)
+        p.dele(1)
+        p.dele(2)
+        p.quit()
+        assert subjects(s, ANNA) == ["number 3", "number 4"]
+        assert kept(s, ANNA, ".Junk") == 1 and uids(s, "anna+junk@example.org") == shown[2:3]
+        set_rules(s, ANNA, "junk=separate")
+        assert uids(s, ANNA) == shown[3:] and uids(s, "anna+junk@example.org") == shown[2:3]
+        set_rules(s, ANNA, "junk=hide")
+        assert uids(s, ANNA) == shown[3:] and uids(s, "anna+junk@example.org") == []
+
+
+@tap.case("views: newest, age, since show a part and touch nothing else")
+def _():
+    with rs_serve.Restanted(USERS, store={"view": "newest:2"}, **CLEAR) as s:
+        for i in range(4):
+            assert not lmtp(s, [ANNA], message(i))
+        old = s.mailbox(ANNA) + "/cur/1100000000.old.host:2,S"
+        with open(old, "wb") as f:
+            f.write(message(9))
+        os.chmod(old, 0o644)
+        assert subjects(s, ANNA) == ["number 2", "number 3"]
+        set_rules(s, ANNA, "view=age:10")
+        assert subjects(s, ANNA) == [f"number {i}" for i in range(4)]
+        set_rules(s, ANNA, "view=since:2004-11-09")
+        assert subjects(s, ANNA) == ["number 9"] + [f"number {i}" for i in range(4)]
+        set_rules(s, ANNA, "view=since:2004-11-10")
+        assert subjects(s, ANNA) == [f"number {i}" for i in range(4)]
+        set_rules(s, ANNA, "view=newest:1")
+        p = login(s, ANNA)
+        p.dele(1)
+        p.quit()
+        set_rules(s, ANNA, "view=all")
+        assert subjects(s, ANNA) == ["number 9"] + [f"number {i}" for i in range(3)]
+
+
+@tap.case("deleted = keep: what a client deletes is in Kept, whole, and there it can be removed")
+def _():
+    with rs_serve.Restanted(USERS, store={"deleted": "keep", "junk": "show"}, **CLEAR) as s:
+        for i in range(3):
+            assert not lmtp(s, [ANNA], message(i))
+        assert not lmtp(s, ["anna+junk@example.org"], message(3))
+        p = login(s, ANNA)
+        for i in (1, 3, 4):
+            p.dele(i)
+        p.quit()
+        assert subjects(s, ANNA) == ["number 1"]
+        assert sorted(subjects(s, "anna+kept@example.org")) == ["number 0", "number 2", "number 3"]
+        assert not os.path.exists(s.mailbox(ANNA) + "/restante.delete")
+        p = login(s, "anna+kept@example.org")
+        for i in (1, 2):
+            p.dele(i)
+        p.quit()
+        assert subjects(s, "anna+kept@example.org") and kept(s, ANNA, ".Kept") == 1
+        assert kept(s, ANNA) == 1, os.listdir(s.mailbox(ANNA) + "/new")
+
+
 tap.run()
