@@ -12,6 +12,7 @@
 /* sysexits.h, as design 7 promises them */
 enum rs_exit {
 	RS_EXIT_OK = 0,
+	RS_EXIT_NOT_THERE = 1, /* kick, unlock: no such session */
 	RS_EXIT_USAGE = 64,
 	RS_EXIT_DATA = 65,
 	RS_EXIT_NO_USER = 67,
@@ -27,6 +28,11 @@ int cmd_serve(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_deliver(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_sessions(int argc, char **argv);
+int cmd_kick(int argc, char **argv);
+int cmd_unlock(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
 
 /* "restanted: text" on standard error; returns the status for the kind. */
 int cmd_fail(const struct rs_err *err);

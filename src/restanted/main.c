@@ -16,6 +16,11 @@ static const struct {
 	{"check-config", cmd_check_config, "read the configuration and say what is wrong with it"},
 	{"user", cmd_user, "add, list, remove users"},
 	{"deliver", cmd_deliver, "deliver one message from standard input, as an MDA"},
+	{"status", cmd_status, "how the running service is"},
+	{"sessions", cmd_sessions, "who is connected"},
+	{"kick", cmd_kick, "end a session"},
+	{"unlock", cmd_unlock, "end the session that has a maildrop"},
+	{"reload", cmd_reload, "read the configuration again; sessions go on"},
 };
 
 int cmd_usage(const char *text)

@@ -18,6 +18,7 @@ const char *rs_service_name(enum rs_service s)
 		[RS_SERVICE_SUBMISSIONS] = "submissions",
 		[RS_SERVICE_AUTOCONFIG] = "autoconfig",
 		[RS_SERVICE_METRICS] = "metrics",
+		[RS_SERVICE_ADMIN] = "admin",
 	};
 
 	return names[s];
@@ -45,7 +46,8 @@ void rs_conf_destroy(struct rs_conf **cp)
 {
 	struct rs_conf *c = *cp;
 	char **texts[] = {&c->hostname, &c->state_dir, &c->run_dir, &c->user, &c->front_user,
-		&c->auth_user, &c->certificate, &c->key, &c->users, &c->mechanisms, &c->store_path};
+		&c->auth_user, &c->admin_group, &c->certificate, &c->key, &c->users, &c->mechanisms,
+		&c->store_path};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(*texts[i]);

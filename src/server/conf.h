@@ -23,8 +23,11 @@ enum rs_service {
 	RS_SERVICE_SUBMISSIONS,
 	RS_SERVICE_AUTOCONFIG,
 	RS_SERVICE_METRICS,
+	RS_SERVICE_ADMIN, /* the administrator's socket in run-dir; no key */
 	RS_SERVICE_N
 };
+
+#define RS_ADMIN_SOCKET "admin" /* its name there */
 
 const char *rs_service_name(enum rs_service s); /* key in [listen] */
 
@@ -48,6 +51,7 @@ struct rs_conf {
 	char *front_user;
 	char *auth_user;
 	gboolean sandbox;
+	char *admin_group; /* may use the administrator's socket; NULL: root and user only */
 	/* [listen] */
 	GPtrArray *listen; /* struct rs_conf_listen */
 	/* [tls] */

@@ -13,6 +13,7 @@
 
 #include "base/secret.h"
 #include "server/front.h"
+#include "server/stats.h"
 
 #define IN_MAX     65536u
 #define READ_CHUNK 65536u
@@ -151,6 +152,7 @@ size_t rs_conn_write(struct rs_conn *c, struct rs_slice s)
 	if (c->writing || c->closing || c->shaking || s.n == 0)
 		return 0;
 	c->octets_out += s.n;
+	rs_stats_add(RS_STAT_OCTETS_OUT, s.n);
 	if (!c->ssl) {
 		send_all(c, s.p, s.n);
 		return s.n;
@@ -181,9 +183,12 @@ static void shake(struct rs_conn *c)
 	flush_tls(c);
 	if (rc == 1) {
 		c->shaking = false;
+		rs_stats_add(RS_STAT_TLS_OK, 1);
+		rs_stats_add(RS_STAT_TLS_RESUMED, SSL_session_reused(c->ssl) == 1);
 		if (!c->closing)
 			c->ops->tls_up(c);
 	} else if (what != SSL_ERROR_WANT_READ && what != SSL_ERROR_WANT_WRITE) {
+		rs_stats_add(RS_STAT_TLS_FAILED, 1);
 		gone(c);
 	}
 }
@@ -216,6 +221,7 @@ static void decrypt(struct rs_conn *c)
 static void take(struct rs_conn *c, const uint8_t *p, size_t n)
 {
 	c->octets_in += n;
+	rs_stats_add(RS_STAT_OCTETS_IN, n);
 	if (!c->ssl) {
 		if (rs_buf_add(&c->in, p, n) < 0)
 			gone(c); /* cannot be: reading stops before the ceiling */

@@ -14,6 +14,14 @@
 struct rs_conn;
 struct front;
 
+/* What the administrator is told of a connection; borrowed until the loop goes on. */
+struct rs_conn_about {
+	const char *user; /* "": not logged in */
+	const char *state;
+	uint32_t messages; /* retrieved, or received */
+	uint32_t store;    /* UINT32_MAX: none */
+};
+
 struct rs_conn_ops {
 	/* Go on: input is in c->in (decrypted), the output may have room. */
 	void (*step)(struct rs_conn *c);
@@ -27,6 +35,10 @@ struct rs_conn_ops {
 	void (*idle)(struct rs_conn *c);
 	/* The service stops: the same. */
 	void (*stop)(struct rs_conn *c);
+	/* NULL: nothing to tell. */
+	void (*about)(const struct rs_conn *c, struct rs_conn_about *out);
+	/* The administrator wants it gone: say so, then close; nothing is deleted. NULL: just close. */
+	void (*kick)(struct rs_conn *c, const char *why);
 };
 
 struct rs_conn {
@@ -52,6 +64,7 @@ struct rs_conn {
 	bool writing; /* the kernel has not taken the last write yet */
 	bool closing;
 	bool close_when_sent;
+	uint64_t began_ms;
 	uint64_t quiet_until_ms; /* idle() when nothing moves until then */
 	uint64_t octets_in;
 	uint64_t octets_out;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "server/log.h"
+#include "server/stats.h"
 #include "server/tls.h"
 
 #define BACKLOG      1024
@@ -62,9 +63,13 @@ static void end_orphan(struct rs_proc *r, uint32_t store, uint64_t id, enum rs_m
 static bool front_message(struct rs_proc *r, enum rs_role peer, uint32_t index, struct rs_msg_in *m)
 {
 	struct front *f = r->arg;
-	uint64_t id = rs_msg_u64(m);
-	struct front_sess *s = g_hash_table_lookup(f->sessions, &id);
+	struct front_sess *s;
+	uint64_t id;
 
+	if (peer == RS_ROLE_ADMIN)
+		return front_admin_message(r, m);
+	id = rs_msg_u64(m);
+	s = g_hash_table_lookup(f->sessions, &id);
 	if (m->bad)
 		return false;
 	if (s)
@@ -81,7 +86,7 @@ static void front_peer_gone(struct rs_proc *r, enum rs_role peer, uint32_t index
 	struct front *f = r->arg;
 	g_autoptr(GList) all = g_hash_table_get_values(f->sessions);
 
-	for (GList *l = all; l; l = l->next) {
+	for (GList *l = peer == RS_ROLE_ADMIN ? NULL : all; l; l = l->next) {
 		struct front_sess *s = l->data;
 
 		s->ops->peer_gone(s, peer, index);
@@ -139,6 +144,8 @@ static void list_add(struct front *f, struct rs_conn *c)
 	f->conns = c;
 	f->conns_n++;
 	count_address(f, c, 1);
+	rs_stats_add(RS_STAT_CONNECTIONS + (unsigned)c->service, 1);
+	rs_stats_add(RS_STAT_OPEN + (unsigned)c->service, 1);
 }
 
 void front_conn_forget(struct rs_conn *c)
@@ -153,7 +160,8 @@ void front_conn_forget(struct rs_conn *c)
 		c->next->prev = c->prev;
 	f->conns_n--;
 	count_address(f, c, -1);
-	if (f->proc->stopping && f->conns_n == 0)
+	rs_stats_sub(RS_STAT_OPEN + (unsigned)c->service, 1);
+	if ((f->proc->stopping || f->proc->draining) && f->conns_n == 0)
 		rs_role_leave(f->proc, 0);
 }
 
@@ -174,6 +182,7 @@ static void turn_away(struct rs_conn *c)
 	static const char pop3[] = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
 	static const char lmtp[] = "421 4.7.0 Too many connections, try again later\r\n";
 
+	rs_stats_add(RS_STAT_TURNED_AWAY, 1);
 	rs_log(RS_LOG_WARNING, "refused", "id", rs_log_id(c->id), "peer", c->peer_text, "why",
 		"too many connections", NULL);
 	if (c->service == RS_SERVICE_POP3)
@@ -197,6 +206,7 @@ static void on_connection(uv_stream_t *s, int status)
 		return;
 	c->id = front_id(f);
 	c->ops = &refused_ops;
+	c->began_ms = uv_now(s->loop);
 	list_add(f, c);
 	if (too_many(f, c)) {
 		turn_away(c);
@@ -296,14 +306,29 @@ static bool front_start(struct rs_proc *r)
 	return load_tls(f);
 }
 
+static void close_listeners(struct front *f)
+{
+	for (guint i = 0; i < f->listeners->len; i++)
+		uv_close(g_ptr_array_index(f->listeners, i), on_listener_closed);
+	g_ptr_array_set_size(f->listeners, 0);
+}
+
+/* Others take the new connections; these here go on as if nothing had happened. */
+static void front_drain(struct rs_proc *r)
+{
+	struct front *f = r->arg;
+
+	close_listeners(f);
+	if (f->conns_n == 0)
+		rs_role_leave(r, 0);
+}
+
 static void front_stop(struct rs_proc *r)
 {
 	struct front *f = r->arg;
 	struct rs_conn *next;
 
-	for (guint i = 0; i < f->listeners->len; i++)
-		uv_close(g_ptr_array_index(f->listeners, i), on_listener_closed);
-	g_ptr_array_set_size(f->listeners, 0);
+	close_listeners(f);
 	f->stop_by_ms = uv_now(&r->loop) + STOP_GRACE_S * 1000;
 	if (f->conns_n == 0) {
 		rs_role_leave(r, 0);
@@ -322,5 +347,6 @@ const struct rs_role_ops rs_front_ops = {
 	.message = front_message,
 	.peer_gone = front_peer_gone,
 	.listener = front_listener,
+	.drain = front_drain,
 	.stop = front_stop,
 };

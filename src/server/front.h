@@ -42,6 +42,9 @@ void front_sess_add(struct front *f, struct front_sess *s);
 void front_sess_remove(struct front *f, struct front_sess *s);
 void front_conn_forget(struct rs_conn *c); /* called by conn.c when a connection is freed */
 
+/* front_admin.c */
+bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);
+
 /* front_pop3.c, front_lmtp.c: take over a fresh connection. */
 void front_pop3_begin(struct rs_conn *c);
 void front_lmtp_begin(struct rs_conn *c);

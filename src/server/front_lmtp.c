@@ -13,6 +13,7 @@
 
 #include "server/front.h"
 #include "server/log.h"
+#include "server/stats.h"
 
 #define ANSWER_TIME_S 300 /* RFC 5321 section 4.5.3.2: what the sender waits at least */
 #define RCPT_TIME_S   30  /* auth and store must have answered by then; else 421 */
@@ -37,8 +38,9 @@ struct lmtp {
 	struct rs_buf chunk;              /* DATA on its way, up to RS_MSG_INLINE_MAX */
 	uint32_t told_n;                  /* results told */
 	uint64_t octets;
-	bool begun;  /* trace fields are out */
-	bool ending; /* DATA_END is out */
+	uint64_t ended_ns; /* when the end of DATA came */
+	bool begun;        /* trace fields are out */
+	bool ending;       /* DATA_END is out */
 	bool stepping;
 };
 
@@ -204,6 +206,7 @@ static void data_end(struct lmtp *p)
 		trace_fields(p);
 	chunk_send(p);
 	p->ending = true;
+	p->ended_ns = uv_hrtime();
 	for (uint32_t i = 0; i < RS_ROLE_PEERS_MAX; i++) {
 		struct rs_link *l = proc_of(p)->stores[i];
 
@@ -239,6 +242,7 @@ static void result_tell(struct lmtp *p, uint32_t i, int result)
 		[RS_STORE_GONE] = {451, "4.3.0", "Temporary failure; try again later"},
 	};
 
+	rs_stats_add(result == RS_STORE_OK ? RS_STAT_DELIVERED : RS_STAT_UNDELIVERED, 1);
 	if (result == RS_STORE_QUOTA && proc_of(p)->conf->quota_permanent)
 		rs_lmtps_result(p->engine, i, 552, "5.2.2", "The mailbox is full");
 	else
@@ -255,6 +259,8 @@ static void results_tell(struct lmtp *p)
 		p->told_n++;
 	}
 	if (p->ending && p->told_n == p->rcpts->len) {
+		rs_stats_add(RS_STAT_RECEIVED, 1);
+		rs_stats_time(RS_STAT_DELIVERY_TIME, (uv_hrtime() - p->ended_ns) / 1000);
 		rs_log(RS_LOG_INFO, "received", "id", rs_log_id(p->sess.id), "txn",
 			rs_log_txn(p->sess.id), "peer", p->sess.conn->peer_text, "from", p->sender,
 			"recipients", rs_log_num(p->rcpts->len), "octets", rs_log_num(p->octets),
@@ -515,6 +521,31 @@ static void no_tls(struct rs_conn *c)
 {
 }
 
+static void on_about(const struct rs_conn *c, struct rs_conn_about *out)
+{
+	const struct lmtp *p = c->driver;
+
+	out->messages = (uint32_t)c->txn_n;
+	out->user = "";
+	if (p->ending)
+		out->state = "delivering";
+	else
+		out->state = p->sess.id ? "receiving" : "idle";
+}
+
+static void on_kick(struct rs_conn *c, const char *why)
+{
+	struct lmtp *p = c->driver;
+
+	rs_log(RS_LOG_INFO, "kicked", "id", rs_log_id(c->id), NULL);
+	if (c->writing) {
+		rs_conn_close(c, false);
+		return;
+	}
+	rs_lmtps_abort(p->engine, why);
+	step(c);
+}
+
 static const struct rs_conn_ops conn_ops = {
 	.step = step,
 	.tls_up = no_tls,
@@ -522,6 +553,8 @@ static const struct rs_conn_ops conn_ops = {
 	.free = on_free,
 	.idle = on_idle,
 	.stop = on_stop,
+	.about = on_about,
+	.kick = on_kick,
 };
 
 void front_lmtp_begin(struct rs_conn *c)

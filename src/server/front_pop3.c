@@ -14,6 +14,7 @@
 #include "server/front.h"
 #include "server/front_body.h"
 #include "server/log.h"
+#include "server/stats.h"
 
 #define NO_STORE       UINT32_MAX
 #define LOGIN_TIME_S   30   /* auth and store must have answered by then */
@@ -42,6 +43,9 @@ struct pop3 {
 	uint64_t refuse_at_ms; /* WAIT_HELD_BACK */
 	uint32_t retrieved_n;
 	uint32_t removed_n;
+	enum rs_stats_mech mech; /* of the login under way */
+	uint64_t asked_ns;       /* when auth was asked, or the store to delete */
+	bool counted;            /* in RS_STAT_SESSIONS */
 	bool told_commit;
 	bool stepping;
 };
@@ -91,6 +95,11 @@ static void ask_login(struct pop3 *p, const struct rs_pop3s_event *ev)
 	rs_link_octets(l, rs_slice_str(p->sess.conn->peer_text));
 	rs_link_end(l);
 	p->wait = WAIT_LOGIN;
+	p->asked_ns = uv_hrtime();
+	if (ev->login != RS_LOGIN_SASL)
+		p->mech = ev->login == RS_LOGIN_APOP ? RS_STATS_APOP : RS_STATS_PASS;
+	else if (ev->first)
+		p->mech = rs_stats_mech_of(ev->mech);
 	rs_conn_alive(p->sess.conn, LOGIN_TIME_S);
 }
 
@@ -134,6 +143,7 @@ static void ask_commit(struct pop3 *p)
 	rs_link_octets(l, rs_slice(marks, rs_marks_n(rs_drop_n(&p->drop))));
 	rs_link_end(l);
 	p->wait = WAIT_COMMIT;
+	p->asked_ns = uv_hrtime();
 	p->told_commit = true;
 }
 
@@ -180,6 +190,14 @@ static bool map_image(struct pop3 *p, int fd, uint64_t n)
 	return rs_drop_open(rs_slice(image, p->image_n), &p->drop) == 0;
 }
 
+static void count_login(struct pop3 *p)
+{
+	rs_stats_login(p->mech, RS_STATS_LOGIN_OK);
+	rs_stats_time(RS_STAT_LOGIN_TIME, (uv_hrtime() - p->asked_ns) / 1000);
+	rs_stats_add(RS_STAT_SESSIONS, 1);
+	p->counted = true;
+}
+
 static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 {
 	enum rs_store_err err = (enum rs_store_err)rs_msg_u8(m);
@@ -201,6 +219,8 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 		return true;
 	}
 	if (err != RS_STORE_OK) {
+		rs_stats_add(RS_STAT_OPEN_FAILED, 1);
+		rs_stats_login(p->mech, RS_STATS_LOGIN_FAILED);
 		refuse(p, code_of(err), NULL);
 		return true;
 	}
@@ -219,6 +239,7 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 		let_go(p);
 		return true;
 	}
+	count_login(p);
 	rs_log(RS_LOG_INFO, "login", "id", rs_log_id(p->sess.id), "user", p->user, "messages",
 		rs_log_num(rs_drop_n(&p->drop)), NULL);
 	return true;
@@ -233,6 +254,8 @@ static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 	(void)text;
 	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || p->wait != WAIT_LOGIN)
 		return false;
+	rs_stats_login(p->mech,
+		code == RS_POP3_CODE_AUTH ? RS_STATS_LOGIN_REFUSED : RS_STATS_LOGIN_FAILED);
 	if (code != RS_POP3_CODE_AUTH) {
 		refuse(p, code, NULL);
 		return true;
@@ -283,6 +306,8 @@ static bool on_committed(struct pop3 *p, struct rs_msg_in *m)
 		left = p->removed_n;
 		p->removed_n = 0;
 	}
+	rs_stats_add(RS_STAT_DELETED, p->removed_n - RS_MIN(left, p->removed_n));
+	rs_stats_time(RS_STAT_COMMIT_TIME, (uv_hrtime() - p->asked_ns) / 1000);
 	rs_pop3s_committed(p->engine, left, err == RS_STORE_OK ? RS_POP3_CODE_NONE : code_of(err));
 	return true;
 }
@@ -391,6 +416,7 @@ static void body_send(struct pop3 *p)
 		return;
 	p->wait = WAIT_NOTHING;
 	p->retrieved_n += p->top < 0;
+	rs_stats_add(RS_STAT_RETRIEVED, p->top < 0);
 }
 
 /* --- stepping ------------------------------------------------------------------------------ */
@@ -552,6 +578,7 @@ static void on_free(struct rs_conn *c)
 	struct rs_link *auth = c->front->proc->auth;
 
 	log_end(p);
+	rs_stats_sub(RS_STAT_SESSIONS, p->counted);
 	if (auth && (p->wait == WAIT_LOGIN || p->wait == WAIT_NOTHING) && p->store == NO_STORE) {
 		rs_link_begin(auth, RS_MSG_LOGIN_GONE);
 		rs_link_u64(auth, p->sess.id);
@@ -603,6 +630,39 @@ static void on_stop(struct rs_conn *c)
 	step(c);
 }
 
+static void on_about(const struct rs_conn *c, struct rs_conn_about *out)
+{
+	const struct pop3 *p = c->driver;
+
+	out->messages = p->retrieved_n;
+	out->store = p->store;
+	if (p->store == NO_STORE) {
+		out->state = p->wait == WAIT_LOGIN ? "login" : "authorization";
+		return;
+	}
+	out->user = p->user;
+	if (p->wait == WAIT_COMMIT)
+		out->state = "update";
+	else
+		out->state = p->wait == WAIT_NOTHING ? "transaction" : "retrieving";
+}
+
+static void on_kick(struct rs_conn *c, const char *why)
+{
+	struct pop3 *p = c->driver;
+
+	if (p->wait == WAIT_COMMIT) /* the client has said QUIT: it ends by itself */
+		return;
+	rs_log(RS_LOG_INFO, "kicked", "id", rs_log_id(c->id), "user", p->user, NULL);
+	if (c->shaking || c->writing) {
+		rs_conn_close(c, false);
+		return;
+	}
+	rs_pop3s_abort(p->engine, RS_POP3_CODE_SYS_TEMP, why);
+	p->wait = WAIT_NOTHING;
+	step(c);
+}
+
 static const struct rs_conn_ops conn_ops = {
 	.step = step,
 	.tls_up = on_tls_up,
@@ -610,6 +670,8 @@ static const struct rs_conn_ops conn_ops = {
 	.free = on_free,
 	.idle = on_idle,
 	.stop = on_stop,
+	.about = on_about,
+	.kick = on_kick,
 };
 
 void front_pop3_tick(struct rs_conn *c)

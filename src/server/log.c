@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "server/msg.h"
+#include "server/stats.h"
 
 #define VALUE_MAX 512u /* octets of one value */
 #define NUMBER_N  24u
@@ -128,6 +129,8 @@ void rs_log(enum rs_log_level level, const char *event, ...)
 	const char *key;
 	va_list ap;
 
+	if (level <= RS_LOG_WARNING)
+		rs_stats_add(RS_STAT_LOG_ERRORS + (unsigned)level, 1);
 	if ((int)level > log_level)
 		return;
 	line = g_string_sized_new(256);

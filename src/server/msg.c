@@ -10,6 +10,7 @@ const char *rs_role_name(enum rs_role r)
 		[RS_ROLE_FRONT] = "front",
 		[RS_ROLE_AUTH] = "auth",
 		[RS_ROLE_STORE] = "store",
+		[RS_ROLE_ADMIN] = "admin",
 	};
 
 	return names[r];
@@ -18,20 +19,36 @@ const char *rs_role_name(enum rs_role r)
 bool rs_msg_may(enum rs_role from, enum rs_role to, enum rs_msg_type type)
 {
 	/* RS_ROLE_N: a role towards the master, which knows it before it knows itself */
-	if (from == RS_ROLE_MASTER)
-		return type >= RS_MSG_START && type <= RS_MSG_STOP;
-	if (to == RS_ROLE_MASTER)
-		return type == RS_MSG_READY || type == RS_MSG_VIOLATION;
-	if (from == RS_ROLE_FRONT && to == RS_ROLE_AUTH)
-		return type >= RS_MSG_LOGIN && type <= RS_MSG_RCPT;
-	if (from == RS_ROLE_AUTH && to == RS_ROLE_FRONT)
-		return type >= RS_MSG_CHALLENGE && type <= RS_MSG_RCPT_REFUSED;
-	if (from == RS_ROLE_AUTH && to == RS_ROLE_STORE)
-		return type == RS_MSG_OPEN || type == RS_MSG_RCPT_OPEN;
-	if (from == RS_ROLE_STORE && to == RS_ROLE_FRONT)
-		return type >= RS_MSG_OPENED && type <= RS_MSG_DELIVERED;
-	if (from == RS_ROLE_FRONT && to == RS_ROLE_STORE)
-		return type >= RS_MSG_READ && type <= RS_MSG_DATA_DROP;
+	static const struct {
+		enum rs_role from;
+		enum rs_role to;
+		enum rs_msg_type first;
+		enum rs_msg_type last;
+	} rows[] = {
+		{RS_ROLE_MASTER, RS_ROLE_N, RS_MSG_START, RS_MSG_RELOADED},
+		{RS_ROLE_MASTER, RS_ROLE_FRONT, RS_MSG_START, RS_MSG_STOP},
+		{RS_ROLE_MASTER, RS_ROLE_AUTH, RS_MSG_START, RS_MSG_STOP},
+		{RS_ROLE_MASTER, RS_ROLE_STORE, RS_MSG_START, RS_MSG_STOP},
+		{RS_ROLE_MASTER, RS_ROLE_ADMIN, RS_MSG_START, RS_MSG_RELOADED},
+		{RS_ROLE_N, RS_ROLE_MASTER, RS_MSG_READY, RS_MSG_RELOAD},
+		{RS_ROLE_FRONT, RS_ROLE_MASTER, RS_MSG_READY, RS_MSG_VIOLATION},
+		{RS_ROLE_AUTH, RS_ROLE_MASTER, RS_MSG_READY, RS_MSG_VIOLATION},
+		{RS_ROLE_STORE, RS_ROLE_MASTER, RS_MSG_READY, RS_MSG_VIOLATION},
+		{RS_ROLE_ADMIN, RS_ROLE_MASTER, RS_MSG_READY, RS_MSG_RELOAD},
+		{RS_ROLE_FRONT, RS_ROLE_AUTH, RS_MSG_LOGIN, RS_MSG_RCPT},
+		{RS_ROLE_AUTH, RS_ROLE_FRONT, RS_MSG_CHALLENGE, RS_MSG_RCPT_REFUSED},
+		{RS_ROLE_AUTH, RS_ROLE_STORE, RS_MSG_OPEN, RS_MSG_RCPT_OPEN},
+		{RS_ROLE_STORE, RS_ROLE_FRONT, RS_MSG_OPENED, RS_MSG_DELIVERED},
+		{RS_ROLE_FRONT, RS_ROLE_STORE, RS_MSG_READ, RS_MSG_DATA_DROP},
+		{RS_ROLE_ADMIN, RS_ROLE_FRONT, RS_MSG_ASK_SESSIONS, RS_MSG_KICK},
+		{RS_ROLE_FRONT, RS_ROLE_ADMIN, RS_MSG_SESSION, RS_MSG_KICKED},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].from == from && rows[i].to == to && type >= rows[i].first &&
+			type <= rows[i].last)
+			return true;
+	}
 	return false;
 }
 

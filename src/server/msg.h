@@ -5,7 +5,10 @@
  *   auth  -> store   OPEN, RCPT_OPEN                   the only way a store learns of a session
  *   store -> front   OPENED, BODY, COMMITTED, LOST, RCPT_READY, DATA_ROOM, DELIVERED
  *   front -> store   READ, COMMIT, CLOSE, DATA, DATA_END, DATA_DROP
- *   master<->roles   START, LISTENER, LINK, READY, STOP
+ *   admin -> front    ASK_SESSIONS, KICK                 what the administrator wants to know or do
+ *   front -> admin    SESSION, SESSIONS_END, KICKED
+ *   master<->roles   START, LISTENER, LINK, DRAIN, STOP, READY
+ *   master<->admin   PAGE, CHILD, RELOADED, RELOAD
  *
  * A session is numbered by its front (u64, never used twice in one process); towards a store it is
  * (front, session). The upper bits number the connection and are its id in every role's log; the
@@ -32,14 +35,22 @@
 enum rs_msg_type {
 	/* master -> role */
 	RS_MSG_START =
-		1, /* u8 role, u32 index, u32 fronts, u32 stores; fds: config text, certificate, key
-	                     (the last two for fronts with TLS only: u8 has_tls) */
+		1, /* u8 role, u32 index, u32 fronts, u32 stores; fds: config text, page of numbers
+	                     (stats.h), certificate, key (the last two for fronts with TLS only: u8
+	                     has_tls) */
 	RS_MSG_LISTENER, /* u8 service; fd: the bound socket (fronts) */
 	RS_MSG_LINK,     /* u8 role, u32 index of the peer; fd: the link. Replaces an older one. */
-	RS_MSG_STOP,     /* stop taking new work, end sessions, leave */
+	RS_MSG_DRAIN, /* fronts, admin: take no new connections, leave when the last one has ended */
+	RS_MSG_STOP,  /* stop taking new work, end sessions, leave */
+	/* master -> admin; a slot is a place for a process, kept while it is started again */
+	RS_MSG_PAGE,  /* u32 slot; fd: page of numbers (stats.h) */
+	RS_MSG_CHILD, /* u32 slot, u8 role (RS_ROLE_N: none), u32 index, u32 generation, u8 state,
+	                      u64 pid (0: none), u64 started (unix time), u32 restarts */
+	RS_MSG_RELOADED, /* u64 ask, u8 ok, octets why not */
 	/* role -> master */
 	RS_MSG_READY,
 	RS_MSG_VIOLATION, /* u32 system call: the sandbox refused it, the role is ending */
+	RS_MSG_RELOAD,    /* admin: u64 ask, not 0 */
 	/* front -> auth */
 	RS_MSG_LOGIN, /* u64 session, u8 service, u8 tls, u8 login kind (enum rs_pop3s_login), u8 first,
 	                      u8 has_secret, octets mech, user, secret, apop timestamp, peer address */
@@ -71,12 +82,27 @@ enum rs_msg_type {
 	                     RS_MSG_DATA_WINDOW octets may be unanswered by DATA_ROOM */
 	RS_MSG_DATA_END,  /* u64 session: whole; each recipient is answered by DELIVERED */
 	RS_MSG_DATA_DROP, /* u64 session: forget the transaction, nothing is delivered */
+	/* admin -> front */
+	RS_MSG_ASK_SESSIONS, /* u64 ask */
+	RS_MSG_KICK,         /* u64 ask, u64 connection */
+	/* front -> admin */
+	RS_MSG_SESSION, /* u64 ask, u64 connection, u8 service, u64 age in ms, u32 messages, u64 octets in,
+	                        u64 octets out, u32 store (UINT32_MAX: none), octets user, peer, tls, state */
+	RS_MSG_SESSIONS_END, /* u64 ask */
+	RS_MSG_KICKED,       /* u64 ask, u8 found */
 	RS_MSG_TYPE_N
 };
 
 #define RS_MSG_DATA_WINDOW 262144u
 
-enum rs_role { RS_ROLE_MASTER, RS_ROLE_FRONT, RS_ROLE_AUTH, RS_ROLE_STORE, RS_ROLE_N };
+enum rs_role {
+	RS_ROLE_MASTER,
+	RS_ROLE_FRONT,
+	RS_ROLE_AUTH,
+	RS_ROLE_STORE,
+	RS_ROLE_ADMIN,
+	RS_ROLE_N
+};
 
 const char *rs_role_name(enum rs_role r);
 

@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "server/log.h"
 #include "server/sandbox.h"
+#include "server/stats.h"
 
 #define CONF_TEXT_MAX (1024 * 1024)
 
@@ -65,17 +66,17 @@ static const char *user_of(const struct rs_proc *r)
 {
 	const struct rs_conf *c = r->conf;
 
-	if (r->kind == RS_ROLE_FRONT && c->front_user)
+	if ((r->kind == RS_ROLE_FRONT || r->kind == RS_ROLE_ADMIN) && c->front_user)
 		return c->front_user;
 	return r->kind == RS_ROLE_AUTH && c->auth_user ? c->auth_user : c->user;
 }
 
-/* The front needs no file: its root is an empty folder. */
+/* Front and admin need no file: their root is an empty folder. */
 static int enter_empty_root(const struct rs_proc *r, struct rs_err *err)
 {
 	g_autofree char *empty = g_build_filename(r->conf->run_dir, "empty", NULL);
 
-	if (r->kind != RS_ROLE_FRONT)
+	if (r->kind != RS_ROLE_FRONT && r->kind != RS_ROLE_ADMIN)
 		return 0;
 	if (chroot(empty) < 0 || chdir("/") < 0)
 		return rs_err_set(err, RS_ECONFIG, "cannot make %s the root folder: %s", empty,
@@ -131,6 +132,8 @@ static const struct rs_role_ops *ops_of(enum rs_role kind)
 		return &rs_auth_ops;
 	case RS_ROLE_STORE:
 		return &rs_store_ops_role;
+	case RS_ROLE_ADMIN:
+		return &rs_admin_ops;
 	case RS_ROLE_MASTER:
 	case RS_ROLE_N:
 		break;
@@ -182,7 +185,9 @@ static bool confine_calls(struct rs_proc *r)
 static bool start(struct rs_proc *r, struct rs_msg_in *m)
 {
 	struct rs_err err = {.kind = RS_OK};
+	struct rs_stats *stats;
 	int conf_fd;
+	int stats_fd;
 	bool has_tls;
 	int rc;
 
@@ -192,17 +197,26 @@ static bool start(struct rs_proc *r, struct rs_msg_in *m)
 	r->stores_n = rs_msg_u32(m);
 	has_tls = rs_msg_u8(m) != 0;
 	conf_fd = rs_msg_fd(m);
+	stats_fd = rs_msg_fd(m);
 	r->certificate_fd = has_tls ? rs_msg_fd(m) : -1;
 	r->key_fd = has_tls ? rs_msg_fd(m) : -1;
 	r->ops = ops_of(r->kind);
 	if (!rs_msg_end(m) || !r->ops || r->conf)
 		return false;
+	stats = rs_stats_map(stats_fd, true);
+	if (!stats)
+		return false;
+	rs_stats_use(stats);
+	r->master_pid = (uint64_t)getppid();
 	g_snprintf(r->who, sizeof(r->who), "%s%u", rs_role_name(r->kind), r->index);
 	rc = read_conf(r, conf_fd, &err);
 	if (rc == 0) {
 		rs_log_init(r->who, r->conf->log_json, r->conf->log_level);
-		rc = drop_rights(r, &err);
+		if (r->ops->prepare)
+			rc = r->ops->prepare(r, &err);
 	}
+	if (rc == 0)
+		rc = drop_rights(r, &err);
 	if (rc < 0) {
 		rs_log(RS_LOG_ERROR, "start-failed", "why", err.text, NULL);
 		rs_role_leave(r, 78);
@@ -219,10 +233,21 @@ static bool start(struct rs_proc *r, struct rs_msg_in *m)
 
 /* --- links --------------------------------------------------------------------------------- */
 
+/* Who is at the other end of a link. */
+struct peer {
+	struct rs_proc *proc;
+	enum rs_role role;
+	uint32_t index;
+};
+
 static struct rs_link **slot(struct rs_proc *r, enum rs_role peer, uint32_t index)
 {
+	if (r->kind == RS_ROLE_ADMIN)
+		return index < RS_ROLE_PLACES_MAX ? &r->places[index] : NULL;
 	if (peer == RS_ROLE_AUTH)
 		return &r->auth;
+	if (peer == RS_ROLE_ADMIN)
+		return &r->admin;
 	if (index >= RS_ROLE_PEERS_MAX)
 		return NULL;
 	if (peer == RS_ROLE_FRONT)
@@ -230,45 +255,33 @@ static struct rs_link **slot(struct rs_proc *r, enum rs_role peer, uint32_t inde
 	return peer == RS_ROLE_STORE ? &r->stores[index] : NULL;
 }
 
-/* Which peer is at the other end of `l`? */
-static bool peer_of(struct rs_proc *r, const struct rs_link *l, enum rs_role *peer, uint32_t *index)
+static struct peer *peer_of(struct rs_proc *r, enum rs_role role, uint32_t index)
 {
-	for (uint32_t i = 0; i < RS_ROLE_PEERS_MAX; i++) {
-		*index = i;
-		*peer = RS_ROLE_FRONT;
-		if (r->fronts[i] == l)
-			return true;
-		*peer = RS_ROLE_STORE;
-		if (r->stores[i] == l)
-			return true;
-	}
-	*index = 0;
-	*peer = RS_ROLE_AUTH;
-	return r->auth == l;
+	static struct peer rows[RS_ROLE_N][RS_ROLE_PLACES_MAX]; /* one role a process */
+	struct peer *p = &rows[role][index];
+
+	*p = (struct peer){.proc = r, .role = role, .index = index};
+	return p;
 }
 
 static bool on_peer_message(void *arg, struct rs_link *l, struct rs_msg_in *m)
 {
-	struct rs_proc *r = arg;
-	enum rs_role peer;
-	uint32_t index;
+	const struct peer *p = arg;
 
-	return peer_of(r, l, &peer, &index) && r->ops->message(r, peer, index, m);
+	return p->proc->ops->message(p->proc, p->role, p->index, m);
 }
 
 static void on_peer_closed(void *arg, struct rs_link *l, const char *why)
 {
-	struct rs_proc *r = arg;
-	enum rs_role peer;
-	uint32_t index;
+	const struct peer *p = arg;
+	struct rs_proc *r = p->proc;
+	bool admin = r->kind == RS_ROLE_ADMIN || p->role == RS_ROLE_ADMIN; /* nobody waits for it */
 
-	if (!peer_of(r, l, &peer, &index))
-		return;
-	*slot(r, peer, index) = NULL;
-	if (!r->stopping)
-		rs_log(RS_LOG_WARNING, "link-lost", "peer", rs_role_name(peer), "index",
-			rs_log_num(index), "why", why, NULL);
-	r->ops->peer_gone(r, peer, index);
+	*slot(r, p->role, p->index) = NULL;
+	if (!r->stopping && !admin)
+		rs_log(RS_LOG_WARNING, "link-lost", "peer", rs_role_name(p->role), "index",
+			rs_log_num(p->index), "why", why, NULL);
+	r->ops->peer_gone(r, p->role, p->index);
 }
 
 static const struct rs_link_ops peer_ops = {.message = on_peer_message, .closed = on_peer_closed};
@@ -278,7 +291,7 @@ static bool link_new(struct rs_proc *r, struct rs_msg_in *m)
 	enum rs_role peer = (enum rs_role)rs_msg_u8(m);
 	uint32_t index = rs_msg_u32(m);
 	int fd = rs_msg_fd(m);
-	struct rs_link **at = slot(r, peer, index);
+	struct rs_link **at = peer < RS_ROLE_N ? slot(r, peer, index) : NULL;
 
 	if (!rs_msg_end(m) || !at || !r->ops)
 		return false;
@@ -286,7 +299,8 @@ static bool link_new(struct rs_proc *r, struct rs_msg_in *m)
 	 * a third role that did not know yet, will never be answered. */
 	rs_link_destroy(at);
 	r->ops->peer_gone(r, peer, index);
-	return rs_link_create(&r->loop, fd, r->kind, peer, &peer_ops, r, at) == 0;
+	return rs_link_create(
+		       &r->loop, fd, r->kind, peer, &peer_ops, peer_of(r, peer, index), at) == 0;
 }
 
 static bool on_control(void *arg, struct rs_link *l, struct rs_msg_in *m)
@@ -306,6 +320,14 @@ static bool on_control(void *arg, struct rs_link *l, struct rs_msg_in *m)
 		}
 		return true;
 	}
+	if (m->type == RS_MSG_DRAIN) {
+		r->draining = true;
+		if (r->ops && r->ops->drain)
+			r->ops->drain(r);
+		return rs_msg_end(m);
+	}
+	if (m->type != RS_MSG_LISTENER && r->ops && r->ops->control)
+		return r->ops->control(r, m);
 	if (m->type != RS_MSG_LISTENER || !r->ops || !r->ops->listener)
 		return false;
 	service = (enum rs_service)rs_msg_u8(m);

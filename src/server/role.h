@@ -13,6 +13,8 @@
 
 #define RS_ROLE_CONTROL_FD 3
 #define RS_ROLE_PEERS_MAX  64u
+#define RS_ROLE_SETS_MAX   4u /* generations of roles at a time (master_int.h) */
+#define RS_ROLE_PLACES_MAX (RS_ROLE_SETS_MAX * (RS_ROLE_PEERS_MAX * 2 + 2))
 
 struct rs_proc {
 	uv_loop_t loop;
@@ -21,27 +23,37 @@ struct rs_proc {
 	uint32_t fronts_n;
 	uint32_t stores_n;
 	struct rs_conf *conf;
+	uint64_t master_pid;
 	int certificate_fd; /* fronts with TLS, else -1; closed by the role */
 	int key_fd;
 	struct rs_link *control;
 	struct rs_link *auth;                      /* NULL while there is none */
 	struct rs_link *fronts[RS_ROLE_PEERS_MAX]; /* likewise */
 	struct rs_link *stores[RS_ROLE_PEERS_MAX];
+	struct rs_link *admin;                      /* fronts: who asks for their sessions */
+	struct rs_link *places[RS_ROLE_PLACES_MAX]; /* admin: fronts by the master's places */
 	const struct rs_role_ops *ops;
 	void *arg; /* the role's own struct */
 	bool stopping;
+	bool draining;
 	int exit_status;
 	char who[16]; /* "front0" */
 };
 
 struct rs_role_ops {
-	/* After START, with all rights still there: read what only root may. False: logged, leave. */
+	/* After START, with all rights still there: read what only root may, look up names. NULL: nothing. */
+	int (*prepare)(struct rs_proc *r, struct rs_err *err);
+	/* Then, without them. False: logged, leave. */
 	bool (*start)(struct rs_proc *r);
 	/* Messages of peers. */
 	bool (*message)(struct rs_proc *r, enum rs_role peer, uint32_t index, struct rs_msg_in *m);
 	/* The link to a peer is gone (r->auth … is NULL already). */
 	void (*peer_gone)(struct rs_proc *r, enum rs_role peer, uint32_t index);
 	void (*listener)(struct rs_proc *r, enum rs_service service, int fd); /* fd taken */
+	/* Fields of a message of the master that only this role gets. */
+	bool (*control)(struct rs_proc *r, struct rs_msg_in *m);
+	/* Another process takes what is new: end with the last session. NULL: nothing to do. */
+	void (*drain)(struct rs_proc *r);
 	/* End in good order; call rs_role_leave when done. */
 	void (*stop)(struct rs_proc *r);
 };
@@ -49,6 +61,7 @@ struct rs_role_ops {
 extern const struct rs_role_ops rs_front_ops;
 extern const struct rs_role_ops rs_auth_ops;
 extern const struct rs_role_ops rs_store_ops_role;
+extern const struct rs_role_ops rs_admin_ops;
 
 /* The whole life of a role process; returns its exit status. */
 int rs_role_main(const char *name);

@@ -11,6 +11,7 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 {
 	switch (role) {
 	case RS_ROLE_FRONT: /* meets the hostile octets: no file, no socket of its own, no thread */
+	case RS_ROLE_ADMIN: /* meets administrators and whoever reads the metrics: the same */
 		return RS_NEED_CLIENTS;
 	case RS_ROLE_AUTH: /* reads the users again when they change; hashes on threads */
 		return RS_NEED_READ | RS_NEED_THREADS;

@@ -1,0 +1,189 @@
+/* admin.c - the admin role: what the master tells of the other processes, and its listeners. See
+ * admin_int.h. */
+#include <grp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/admin_int.h"
+#include "server/log.h"
+
+#define BACKLOG 64
+
+void admin_sum(const struct admin *a, struct rs_stats *sum)
+{
+	for (unsigned i = 0; i <= RS_ROLE_PLACES_MAX; i++) {
+		if (a->places[i].page)
+			rs_stats_sum(sum, a->places[i].page);
+	}
+}
+
+void admin_leave_if_done(struct admin *a)
+{
+	if (a->proc->draining && a->conns_n == 0)
+		rs_role_leave(a->proc, 0);
+}
+
+/* --- what the master tells ----------------------------------------------------------------- */
+
+static bool on_page(struct admin *a, struct rs_msg_in *m)
+{
+	uint32_t slot = rs_msg_u32(m);
+	int fd = rs_msg_fd(m);
+
+	if (!rs_msg_end(m) || slot > RS_ROLE_PLACES_MAX) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	rs_stats_unmap(&a->places[slot].page);
+	a->places[slot].page = rs_stats_map(fd, false);
+	return true;
+}
+
+static bool on_child(struct admin *a, struct rs_msg_in *m)
+{
+	uint32_t slot = rs_msg_u32(m);
+	struct admin_place p = {.page = NULL};
+
+	p.role = (enum rs_role)rs_msg_u8(m);
+	p.index = rs_msg_u32(m);
+	p.generation = rs_msg_u32(m);
+	p.state = rs_msg_u8(m);
+	p.pid = rs_msg_u64(m);
+	p.started_s = rs_msg_u64(m);
+	p.restarts = rs_msg_u32(m);
+	if (!rs_msg_end(m) || slot >= RS_ROLE_PLACES_MAX || p.role > RS_ROLE_N || p.state > 2)
+		return false;
+	p.page = a->places[slot].page;
+	a->places[slot] = p;
+	return true;
+}
+
+static bool admin_control(struct rs_proc *r, struct rs_msg_in *m)
+{
+	if (m->type == RS_MSG_PAGE)
+		return on_page(r->arg, m);
+	if (m->type == RS_MSG_CHILD)
+		return on_child(r->arg, m);
+	return m->type == RS_MSG_RELOADED && admin_reloaded(r->arg, m);
+}
+
+/* --- listeners ----------------------------------------------------------------------------- */
+
+static void on_connection(uv_stream_t *s, int status)
+{
+	if (status == 0)
+		admin_accept(s->loop->data, s, GPOINTER_TO_UINT(s->data) == RS_SERVICE_METRICS);
+}
+
+static void on_listener_closed(uv_handle_t *h)
+{
+	g_free(h);
+}
+
+static void admin_listener(struct rs_proc *r, enum rs_service service, int fd)
+{
+	struct admin *a = r->arg;
+	bool is_pipe = service == RS_SERVICE_ADMIN;
+	uv_stream_t *s =
+		is_pipe ? (uv_stream_t *)g_new0(uv_pipe_t, 1) : (uv_stream_t *)g_new0(uv_tcp_t, 1);
+	int rc;
+
+	if (is_pipe) {
+		uv_pipe_init(&r->loop, (uv_pipe_t *)s, 0);
+		rc = uv_pipe_open((uv_pipe_t *)s, fd);
+	} else {
+		uv_tcp_init(&r->loop, (uv_tcp_t *)s);
+		rc = uv_tcp_open((uv_tcp_t *)s, fd);
+	}
+	s->data = GUINT_TO_POINTER((guint)service);
+	if (rc == 0)
+		rc = uv_listen(s, BACKLOG, on_connection);
+	if (rc < 0)
+		rs_log(RS_LOG_ERROR, "listen", "service", rs_service_name(service), "why",
+			uv_strerror(rc), NULL);
+	g_ptr_array_add(a->listeners, s);
+}
+
+/* --- the role ------------------------------------------------------------------------------ */
+
+static bool admin_message(struct rs_proc *r, enum rs_role peer, uint32_t place, struct rs_msg_in *m)
+{
+	return admin_front_message(r->arg, place, m);
+}
+
+static void admin_peer_gone(struct rs_proc *r, enum rs_role peer, uint32_t place)
+{
+	admin_front_gone(r->arg, place);
+}
+
+/* Who may ask: names are looked up while there still is an /etc. */
+static int admin_prepare(struct rs_proc *r, struct rs_err *err)
+{
+	struct admin *a = g_new0(struct admin, 1);
+	const struct rs_conf *c = r->conf;
+	const struct group *g = c->admin_group ? getgrnam(c->admin_group) : NULL;
+	gid_t gid;
+
+	r->arg = a;
+	a->has_group = g != NULL;
+	if (g)
+		a->group = g->gr_gid;
+	if (c->admin_group && !g)
+		return rs_err_set(err, RS_ECONFIG,
+			"[server] admin-group = %s: there is no such group; make it with: groupadd "
+			"--system %s",
+			c->admin_group, c->admin_group);
+	a->service_uid = geteuid();
+	return geteuid() == 0 ? rs_role_user(c->user, &a->service_uid, &gid, err) : 0;
+}
+
+static bool admin_start(struct rs_proc *r)
+{
+	struct admin *a = r->arg;
+
+	a->proc = r;
+	a->next_ask = (uint64_t)getpid() << 32;
+	a->listeners = g_ptr_array_new();
+	for (unsigned i = 0; i <= RS_ROLE_PLACES_MAX; i++)
+		a->places[i].role = RS_ROLE_N;
+	r->loop.data = a;
+	return true;
+}
+
+static void close_listeners(struct admin *a)
+{
+	for (guint i = 0; i < a->listeners->len; i++)
+		uv_close(g_ptr_array_index(a->listeners, i), on_listener_closed);
+	g_ptr_array_set_size(a->listeners, 0);
+}
+
+static void admin_drain(struct rs_proc *r)
+{
+	struct admin *a = r->arg;
+
+	close_listeners(a);
+	for (struct admin_conn *c = a->conns; c; c = c->next) {
+		/* who asks for nothing may ask the next one */
+		if (!c->ask && !c->writing)
+			admin_conn_close(c);
+		c->close_when_sent = true;
+	}
+	admin_leave_if_done(a);
+}
+
+static void admin_stop(struct rs_proc *r)
+{
+	rs_role_leave(r, 0);
+}
+
+const struct rs_role_ops rs_admin_ops = {
+	.prepare = admin_prepare,
+	.start = admin_start,
+	.message = admin_message,
+	.peer_gone = admin_peer_gone,
+	.listener = admin_listener,
+	.control = admin_control,
+	.drain = admin_drain,
+	.stop = admin_stop,
+};

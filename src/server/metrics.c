@@ -1,0 +1,247 @@
+/* metrics.c - see metrics.h */
+#include "server/metrics.h"
+
+#include <string.h>
+
+#include "server/msg.h"
+
+enum kind { COUNTER, GAUGE, HISTOGRAM, INFO };
+
+/* A label's values: those of an enum, by name. */
+struct label {
+	const char *name;
+	unsigned n;
+	const char *(*value)(unsigned i);
+};
+
+static const char *service_value(unsigned i)
+{
+	return rs_service_name((enum rs_service)i);
+}
+
+static const char *role_value(unsigned i)
+{
+	return i == RS_ROLE_MASTER || i >= RS_ROLE_N ? NULL : rs_role_name((enum rs_role)i);
+}
+
+static const char *mech_value(unsigned i)
+{
+	static const char *const names[RS_STATS_MECH_N] = {"PASS", "APOP", "PLAIN", "LOGIN",
+		"SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2",
+		"OAUTHBEARER", "EXTERNAL", "other"};
+
+	return names[i];
+}
+
+static const char *result_value(unsigned i)
+{
+	static const char *const names[RS_STATS_LOGIN_N] = {"ok", "refused", "failed"};
+
+	return names[i];
+}
+
+static const struct label by_service = {"service", RS_SERVICE_N, service_value};
+static const struct label by_role = {"role", RS_STATS_ROLES_N, role_value};
+static const struct label by_mech = {"mechanism", RS_STATS_MECH_N, mech_value};
+static const struct label by_result = {"result", RS_STATS_LOGIN_N, result_value};
+
+static const struct family {
+	const char *name;
+	enum kind kind;
+	unsigned first;
+	const struct label *label;
+	const struct label *label2; /* of what has two, the one that turns faster */
+	const char *help;
+} families[] = {
+	{"restante_start_time_seconds", GAUGE, RS_STAT_STARTED, NULL, NULL,
+		"When the service was started, in unix time."},
+	{"restante_connections", COUNTER, RS_STAT_CONNECTIONS, &by_service, NULL,
+		"Connections accepted."},
+	{"restante_open_connections", GAUGE, RS_STAT_OPEN, &by_service, NULL,
+		"Connections that are open."},
+	{"restante_connections_turned_away", COUNTER, RS_STAT_TURNED_AWAY, NULL, NULL,
+		"Connections over a ceiling."},
+	{"restante_tls_handshakes", COUNTER, RS_STAT_TLS_OK, NULL, NULL, "TLS handshakes done."},
+	{"restante_tls_resumed", COUNTER, RS_STAT_TLS_RESUMED, NULL, NULL,
+		"TLS handshakes that resumed a session."},
+	{"restante_tls_failures", COUNTER, RS_STAT_TLS_FAILED, NULL, NULL,
+		"TLS handshakes that failed."},
+	{"restante_received_octets", COUNTER, RS_STAT_OCTETS_IN, NULL, NULL,
+		"Octets that clients sent."},
+	{"restante_sent_octets", COUNTER, RS_STAT_OCTETS_OUT, NULL, NULL,
+		"Octets sent to clients."},
+	{"restante_logins", COUNTER, RS_STAT_LOGINS, &by_mech, &by_result,
+		"POP3 logins: ok, refused (wrong user or password), failed (for another reason)."},
+	{"restante_sessions", GAUGE, RS_STAT_SESSIONS, NULL, NULL,
+		"POP3 sessions that are logged in."},
+	{"restante_messages_retrieved", COUNTER, RS_STAT_RETRIEVED, NULL, NULL,
+		"Messages sent to clients."},
+	{"restante_messages_deleted", COUNTER, RS_STAT_DELETED, NULL, NULL,
+		"Messages deleted by clients."},
+	{"restante_messages_received", COUNTER, RS_STAT_RECEIVED, NULL, NULL,
+		"Messages that came in."},
+	{"restante_deliveries", COUNTER, RS_STAT_DELIVERED, NULL, NULL,
+		"Deliveries into mailboxes, one a recipient."},
+	{"restante_delivery_failures", COUNTER, RS_STAT_UNDELIVERED, NULL, NULL,
+		"Deliveries that failed or were refused after the message came, one a recipient."},
+	{"restante_maildrop_failures", COUNTER, RS_STAT_OPEN_FAILED, NULL, NULL,
+		"Maildrops that could not be opened, those in use among them."},
+	{"restante_log_errors", COUNTER, RS_STAT_LOG_ERRORS, NULL, NULL, "Errors in the log."},
+	{"restante_log_warnings", COUNTER, RS_STAT_LOG_WARNINGS, NULL, NULL,
+		"Warnings in the log."},
+	{"restante_reloads", COUNTER, RS_STAT_RELOADS, NULL, NULL, "Reloads done."},
+	{"restante_reloads_refused", COUNTER, RS_STAT_RELOADS_REFUSED, NULL, NULL,
+		"Reloads refused because of the configuration."},
+	{"restante_role_restarts", COUNTER, RS_STAT_RESTARTS, &by_role, NULL,
+		"Processes that ended and were started again."},
+	{"restante_login_duration_seconds", HISTOGRAM, RS_STAT_LOGIN_TIME, NULL, NULL,
+		"From the password to the open maildrop, of logins that went well."},
+	{"restante_commit_duration_seconds", HISTOGRAM, RS_STAT_COMMIT_TIME, NULL, NULL,
+		"From QUIT to the durable decision, of sessions that deleted."},
+	{"restante_delivery_duration_seconds", HISTOGRAM, RS_STAT_DELIVERY_TIME, NULL, NULL,
+		"From the end of a message to its results."},
+};
+
+static void head(GString *out, const struct family *f)
+{
+	static const char *const kinds[] = {"counter", "gauge", "histogram", "info"};
+
+	g_string_append_printf(
+		out, "# TYPE %s %s\n# HELP %s %s\n", f->name, kinds[f->kind], f->name, f->help);
+}
+
+static void histogram(GString *out, const struct family *f, const struct rs_stats *sum)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < RS_STATS_TIMES_N; i++) {
+		char bound[G_ASCII_DTOSTR_BUF_SIZE] = "+Inf";
+
+		if (i < RS_STATS_TIMES_N - 1)
+			g_ascii_formatd(bound, sizeof(bound), "%.3f", rs_stats_times_s[i]);
+		n += sum->rows[f->first + i];
+		g_string_append_printf(
+			out, "%s_bucket{le=\"%s\"} %" G_GUINT64_FORMAT "\n", f->name, bound, n);
+	}
+	g_string_append_printf(out, "%s_count %" G_GUINT64_FORMAT "\n", f->name, n);
+	g_string_append_printf(out, "%s_sum %" G_GUINT64_FORMAT ".%06u\n", f->name,
+		sum->rows[f->first + RS_STATS_TIMES_N] / 1000000,
+		(unsigned)(sum->rows[f->first + RS_STATS_TIMES_N] % 1000000));
+}
+
+static void sample(GString *out, const struct family *f, const char *value, const char *value2,
+	uint64_t number)
+{
+	g_string_append_printf(out, "%s%s", f->name, f->kind == COUNTER ? "_total" : "");
+	if (value)
+		g_string_append_printf(out, "{%s=\"%s\"", f->label->name, value);
+	if (value2)
+		g_string_append_printf(out, ",%s=\"%s\"", f->label2->name, value2);
+	g_string_append_printf(out, "%s %" G_GUINT64_FORMAT "\n", value ? "}" : "", number);
+}
+
+static void plain(GString *out, const struct family *f, const struct rs_stats *sum)
+{
+	unsigned n2 = f->label2 ? f->label2->n : 1;
+
+	if (!f->label) {
+		sample(out, f, NULL, NULL, sum->rows[f->first]);
+		return;
+	}
+	for (unsigned i = 0; i < f->label->n; i++) {
+		const char *value = f->label->value(i);
+
+		for (unsigned k = 0; value && k < n2; k++)
+			sample(out, f, value, f->label2 ? f->label2->value(k) : NULL,
+				sum->rows[f->first + i * n2 + k]);
+	}
+}
+
+void rs_metrics_text(GString *out, const struct rs_stats *sum)
+{
+	static const struct family info = {"restante_build", INFO, 0, NULL, NULL, "The program."};
+
+	head(out, &info);
+	g_string_append(out, "restante_build_info{version=\"" RS_VERSION "\"} 1\n");
+	for (size_t i = 0; i < G_N_ELEMENTS(families); i++) {
+		head(out, &families[i]);
+		if (families[i].kind == HISTOGRAM)
+			histogram(out, &families[i], sum);
+		else
+			plain(out, &families[i], sum);
+	}
+	g_string_append(out, "# EOF\n");
+}
+
+/* --- HTTP ---------------------------------------------------------------------------------- */
+
+static bool starts(struct rs_slice s, const char *with)
+{
+	size_t n = strlen(with);
+
+	return s.n >= n && memcmp(s.p, with, n) == 0;
+}
+
+/* "/metrics", perhaps with a query, which says nothing to us. */
+static bool is_ours(struct rs_slice target)
+{
+	size_t query = rs_slice_find(target, '?');
+
+	return query == strlen("/metrics") && starts(target, "/metrics");
+}
+
+/* Anything but printable ASCII has no place in a request line. */
+static bool clean(struct rs_slice line)
+{
+	for (size_t i = 0; i < line.n; i++) {
+		if (line.p[i] < 0x20 || line.p[i] > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+enum rs_metrics_http rs_metrics_request(struct rs_slice in)
+{
+	const uint8_t *end = memmem(in.p, in.n, "\r\n\r\n", 4);
+	struct rs_slice line = rs_slice_sub(in, 0, rs_slice_find(in, '\r'));
+	struct rs_slice method = rs_slice_sub(line, 0, rs_slice_find(line, ' '));
+	struct rs_slice rest = rs_slice_sub(line, method.n + 1, line.n);
+	struct rs_slice target = rs_slice_sub(rest, 0, rs_slice_find(rest, ' '));
+	struct rs_slice version = rs_slice_sub(rest, target.n + 1, rest.n);
+
+	if (!end)
+		return in.n < RS_METRICS_HEAD_MAX ? RS_METRICS_MORE : RS_METRICS_BAD;
+	if (!clean(line) ||
+		(!rs_slice_eq_str(version, "HTTP/1.1") && !rs_slice_eq_str(version, "HTTP/1.0")))
+		return RS_METRICS_BAD;
+	if (!rs_slice_eq_str(method, "GET") && !rs_slice_eq_str(method, "HEAD"))
+		return RS_METRICS_NOT_ALLOWED;
+	if (!is_ours(target))
+		return RS_METRICS_NOT_FOUND;
+	return method.n == 3 ? RS_METRICS_GET : RS_METRICS_HEAD;
+}
+
+void rs_metrics_answer(GString *out, enum rs_metrics_http what, const struct rs_stats *sum)
+{
+	static const char *const status[] = {
+		[RS_METRICS_GET] = "200 OK",
+		[RS_METRICS_HEAD] = "200 OK",
+		[RS_METRICS_NOT_FOUND] = "404 Not Found",
+		[RS_METRICS_NOT_ALLOWED] = "405 Method Not Allowed\r\nAllow: GET, HEAD",
+		[RS_METRICS_MORE] = "408 Request Timeout",
+		[RS_METRICS_BAD] = "400 Bad Request",
+	};
+	bool found = what == RS_METRICS_GET || what == RS_METRICS_HEAD;
+	g_autoptr(GString) body = g_string_new(NULL);
+
+	if (found)
+		rs_metrics_text(body, sum);
+	else
+		g_string_append(body, "Only GET /metrics is here.\n");
+	g_string_append_printf(out,
+		"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %" G_GSIZE_FORMAT
+		"\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+		status[what], found ? RS_METRICS_TYPE : "text/plain; charset=utf-8", body->len);
+	if (what != RS_METRICS_HEAD)
+		g_string_append_len(out, body->str, (gssize)body->len);
+}
