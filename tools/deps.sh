@@ -16,7 +16,9 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config gettext
 # running: TLS for GIO, trusted certificates, a certificate for the demo
 packages_run=(glib-networking ca-certificates openssl python3)
 # testing: test library, format and size checks, namespaces for the peers
-packages_test=(libcmocka-dev clang-format-14 pmccabe util-linux mount procps perl)
+packages_test=(libcmocka-dev clang-format-14 pmccabe util-linux mount procps perl
+	python3-prometheus-client # its strict parser reads our metrics
+)
 
 say() {
 	printf '\033[1m%s\033[0m\n' "$*"

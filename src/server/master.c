@@ -184,7 +184,8 @@ static void start_loop(struct master *m)
 
 int rs_master_main(const char *conf_file)
 {
-	struct master *m = g_new0(struct master, 1);
+	static struct master master; /* one a process; large, and in use to the end */
+	struct master *m = &master;
 	struct rs_err err = {.text = "out of memory"};
 	int rc;
 
@@ -206,5 +207,5 @@ int rs_master_main(const char *conf_file)
 	(void)uv_run(&m->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&m->loop);
 	rs_log(RS_LOG_INFO, "stopped", NULL);
-	return m->status; /* what the master's own memory holds goes with the process */
+	return m->status;
 }

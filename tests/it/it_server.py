@@ -237,7 +237,7 @@ def _():
 def _():
     with rs_serve.Restanted(USERS, auth=CLEAR) as s:
         roles = s.roles()
-        assert {k: len(v) for k, v in roles.items()} == {"auth": 1, "front": 2, "store": 2}, roles
+        assert {k: len(v) for k, v in roles.items()} == {"admin": 1, "auth": 1, "front": 2, "store": 2}, roles
         for pids in roles.values():
             for pid in pids:
                 with open(f"/proc/{pid}/status") as f:
