@@ -316,6 +316,8 @@ static void on_closed(void *arg, struct rs_link *l, const char *why)
 	struct child *c = arg;
 
 	c->control = NULL;
+	c->state =
+		CHILD_NONE; /* nothing can be told it any more, though the process may not be gone yet */
 	if (c->process_open) /* it closed its link or broke a rule: it is of no use any more */
 		(void)uv_process_kill(&c->process, SIGKILL);
 }

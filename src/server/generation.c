@@ -89,10 +89,8 @@ static struct generation *place_for_new(struct master *m)
 	struct generation *g = generation_in(m, GEN_FREE);
 
 	/* of the sessions that are in the way the oldest are told to end */
-	if (!g && (g = generation_in(m, GEN_DRAINING))) {
-		stop(m, g);
-		return NULL;
-	}
+	if (!g && !generation_in(m, GEN_STOPPING) && generation_in(m, GEN_DRAINING))
+		stop(m, generation_in(m, GEN_DRAINING));
 	return g;
 }
 

@@ -243,7 +243,7 @@ void rs_link_flush(struct rs_link *l)
 			return;
 		}
 		if (rc < 0) {
-			l->broken = "the other role is gone";
+			l->broken = RS_LINK_GONE;
 			return;
 		}
 		l->queued -= n;
@@ -326,10 +326,9 @@ static int read_packet(struct rs_link *l)
 	ssize_t n = recvmsg(l->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0
-							 : (end(l, "the other role is gone"), -1);
+		return errno == EAGAIN || errno == EINTR ? 0 : (end(l, RS_LINK_GONE), -1);
 	if (n == 0) {
-		end(l, "the other role is gone");
+		end(l, RS_LINK_GONE);
 		return -1;
 	}
 	rest = rs_slice(l->in, (size_t)n);
@@ -355,7 +354,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 	struct rs_link *l = h->data;
 
 	if (status < 0) {
-		end(l, "the other role is gone");
+		end(l, RS_LINK_GONE);
 		return;
 	}
 	if (events & UV_WRITABLE)

@@ -8,6 +8,9 @@
 
 #include "server/msg.h"
 
+/* Why most links end; the master tells whether the process was to end. */
+#define RS_LINK_GONE "the other role is gone"
+
 struct rs_link;
 
 struct rs_link_ops {

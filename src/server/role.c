@@ -279,8 +279,9 @@ static void on_peer_closed(void *arg, struct rs_link *l, const char *why)
 
 	*slot(r, p->role, p->index) = NULL;
 	if (!r->stopping && !admin)
-		rs_log(RS_LOG_WARNING, "link-lost", "peer", rs_role_name(p->role), "index",
-			rs_log_num(p->index), "why", why, NULL);
+		rs_log(strcmp(why, RS_LINK_GONE) == 0 ? RS_LOG_INFO : RS_LOG_WARNING, "link-lost",
+			"peer", rs_role_name(p->role), "index", rs_log_num(p->index), "why", why,
+			NULL);
 	r->ops->peer_gone(r, p->role, p->index);
 }
 

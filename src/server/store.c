@@ -22,6 +22,8 @@
 #define READ_ROWS_MAX 256u   /* rows of one READ                                             */
 #define RCPTS_MAX     10000u
 #define STOP_POLL_MS  20
+#define OPEN_TRIES    5  /* more, where another process has the mailbox … */
+#define OPEN_AGAIN_MS 20 /* … so long apart                               */
 
 struct stores {
 	struct rs_store *store;
@@ -38,6 +40,7 @@ struct sess {
 	char *mailbox; /* of a POP3 session */
 	struct rs_store_drop *drop;
 	GHashTable *asked; /* struct reading, struct writing: owned */
+	unsigned tries_n;  /* to open it */
 	bool opening;
 	bool deciding; /* COMMIT came */
 	bool gone;     /* CLOSE or the front's end came while OPENING */
@@ -164,6 +167,50 @@ static int image_fd(struct rs_slice image)
 	return fd;
 }
 
+static void on_opened(
+	void *arg, enum rs_store_err err, struct rs_store_drop *drop, const char *why);
+
+struct again {
+	uv_timer_t timer;
+	struct sess *sess; /* opening, so that it stays */
+};
+
+static void on_again_closed(uv_handle_t *h)
+{
+	g_free(h->data);
+}
+
+static void on_again(uv_timer_t *t)
+{
+	struct again *a = t->data;
+	struct sess *s = a->sess;
+	struct stores *st = s->proc->arg;
+
+	uv_close((uv_handle_t *)t, on_again_closed);
+	if (s->gone)
+		on_opened(s, RS_STORE_TEMP, NULL, NULL);
+	else
+		st->store->ops->open(st->store, s->mailbox, on_opened, s);
+}
+
+/* Another process has the mailbox, not a session of ours. After a reload that is the store of before,
+ * which may be about to close: the client has read its "+OK" and is here again. */
+static bool may_be_closing(struct sess *s, enum rs_store_err err)
+{
+	const struct stores *st = s->proc->arg;
+	struct again *a;
+
+	if (err != RS_STORE_INUSE || s->gone || g_hash_table_contains(st->held, s->mailbox) ||
+		s->tries_n++ == OPEN_TRIES)
+		return false;
+	a = g_new0(struct again, 1);
+	a->sess = s;
+	uv_timer_init(&s->proc->loop, &a->timer);
+	a->timer.data = a;
+	uv_timer_start(&a->timer, on_again, OPEN_AGAIN_MS, 0);
+	return true;
+}
+
 static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *drop, const char *why)
 {
 	struct sess *s = arg;
@@ -172,6 +219,8 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 	struct rs_link *l;
 	int fd = -1;
 
+	if (may_be_closing(s, err))
+		return;
 	s->opening = false;
 	s->drop = drop;
 	if (drop)

@@ -213,4 +213,120 @@ def ask_as(server, uid, gid, groups):
                           extra_groups=groups, cwd="/", stdout=subprocess.PIPE, timeout=30).stdout
 
 
+@tap.case("metrics: OpenMetrics that a strict parser takes, with the numbers of what happened")
+def _():
+    with served(metrics_too=True, workers=2) as s:
+        s.deliver(ANNA, [b"Subject: x\n\nHello\n"] * 3)
+        pop = login(s, tls=True)
+        pop.retr(1)
+        pop.dele(1)
+        pop.quit()
+        sasl = socket.create_connection(("127.0.0.1", s.pop3_port), 30).makefile("rwb", buffering=0)
+        sasl.readline()
+        sasl.write(b"AUTH PLAIN AGFubmFAZXhhbXBsZS5vcmcAd3Jvbmc=\r\n")
+        assert sasl.readline().startswith(b"-ERR")
+        until(lambda: value(s.metrics_port, "restante_messages_deleted_total") == 1)
+        reply, text = metrics_text(s.metrics_port)
+        assert reply.getheader("Content-Type") == \
+            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert text.endswith("# EOF\n") and text.count("# EOF") == 1
+        m = metrics(s.metrics_port)
+
+        def get(name, **labels):
+            return m[name, frozenset(labels.items())]
+
+        assert get("restante_logins_total", mechanism="PASS", result="ok") == 1
+        assert get("restante_logins_total", mechanism="PLAIN", result="refused") == 1
+        assert get("restante_logins_total", mechanism="PLAIN", result="ok") == 0
+        assert get("restante_messages_received_total") == 3 == get("restante_deliveries_total")
+        assert get("restante_messages_retrieved_total") == 1
+        assert get("restante_tls_handshakes_total") == 1
+        assert get("restante_connections_total", service="pop3s") == 1
+        assert get("restante_open_connections", service="pop3") == 1
+        assert get("restante_delivery_duration_seconds_count") == 3
+        assert get("restante_delivery_duration_seconds_bucket", le="+Inf") == 3
+        assert get("restante_login_duration_seconds_count") == 1
+        assert 0 < get("restante_login_duration_seconds_sum") < 60
+        assert get("restante_commit_duration_seconds_count") == 1
+        assert abs(get("restante_start_time_seconds") - time.time()) < 600
+        assert get("restante_role_restarts_total", role="store") == 0
+        assert m["restante_build_info", frozenset({("version", version(s))})] == 1
+
+
+def version(server):
+    return subprocess.run([server.program, "--version"], text=True, stdout=subprocess.PIPE).stdout.split()[1]
+
+
+@tap.case("the metrics listener takes GET and HEAD of /metrics and nothing else")
+def _():
+    with served(metrics_too=True) as s:
+        port = s.metrics_port
+        for method, path, status in (("GET", "/metrics", 200), ("HEAD", "/metrics", 200), ("GET", "/", 404),
+                                     ("GET", "/metrics?x=1", 200), ("GET", "/metricsx", 404), ("POST", "/metrics", 405),
+                                     ("GET", "/../etc/passwd", 404)):
+            reply, body = metrics_text(port, method, path)
+            assert reply.status == status, (method, path, reply.status)
+            assert (body == "") == (method == "HEAD"), (method, body)
+
+        def raw(octets):
+            link = socket.create_connection(("127.0.0.1", port), 30)
+            try:
+                link.sendall(octets)
+                return link.recv(65536)
+            except ConnectionError:
+                return b""
+
+        assert raw(b"GET /metrics HTTP/1.1\n\n\r\n\r\n").startswith(b"HTTP/1.1 400")
+        assert raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").startswith(b"HTTP/1.1 400")
+        assert raw(b"GET /metrics HTTP/1.1\r\nX: " + b"y" * 20000)[:12] in (b"", b"HTTP/1.1 400")
+        assert metrics_text(port)[0].status == 200
+
+
+@tap.case("numbers outlive their process: counters go on, what was open is not open any more")
+def _():
+    with served(metrics_too=True, workers=2) as s:
+        s.deliver(ANNA, [b"Subject: x\n\nHello\n"] * 2)
+        pops = [login(s), login(s, BEN, "hidden")]
+        pops[0].retr(1)
+        assert value(s.metrics_port, "restante_sessions") == 2
+        before = metrics(s.metrics_port)
+        for role in ("front", "store", "auth"):
+            pids = s.roles()[role]
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: value(s.metrics_port, "restante_role_restarts_total", role=role) == len(pids))
+        until(lambda: value(s.metrics_port, "restante_sessions") == 0)
+        until(lambda: value(s.metrics_port, "restante_open_connections", service="pop3") == 0)
+        until(lambda: login(s).stat()[0] == 2)
+        after = metrics(s.metrics_port)
+        for key, was in before.items():
+            if key[0].endswith(("_total", "_count", "_bucket")):
+                assert after[key] >= was, key
+        rows = {r["role"]: r for r in answer(s, "status")["roles"]}
+        assert rows["auth0"]["restarts"] == 1 and rows["store1"]["restarts"] == 1, rows
+        assert answer(s, "status")["numbers"]["restarts"] == 5
+        # and the administrator's own role is only one more
+        os.kill(s.roles()["admin"][0], signal.SIGKILL)
+        until(lambda: answer(s, "status")["numbers"]["restarts"] == 6)
+        after_again = metrics(s.metrics_port)
+        assert after_again["restante_logins_total", frozenset({("mechanism", "PASS"), ("result", "ok")})] >= 3
+        until(lambda: len(answer(s, "sessions")["sessions"]) >= 0)
+
+
+@tap.case("a front that does not answer is named, and the others' sessions are shown")
+def _():
+    with served(workers=2) as s:
+        pops = [login(s), login(s, BEN, "hidden")]
+        os.kill(s.roles()["front"][0], signal.SIGSTOP)
+        try:
+            a = answer(s, "sessions")
+            assert a["ok"] is True and len(a["silent"]) == 1, a
+            assert "does not answer" in command(s, "sessions").stderr
+            assert answer(s, "status")["ok"] is True
+        finally:
+            os.kill(s.roles()["front"][0], signal.SIGCONT)
+        assert len(answer(s, "sessions")["sessions"]) == 2
+        del pops
+
+
 tap.run()

@@ -39,6 +39,7 @@ class Restanted:
         self.ordinary = ordinary and os.getuid() == 0  # run it as nobody, not as root
         self.program = program("restanted", release)
         self.process = None
+        self.prefix, self.popen = [], {}  # in front of the command, further arguments of Popen
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="rs-serve-")
@@ -102,8 +103,9 @@ class Restanted:
                 shutil.copy(self.program, self.path("restanted"))
                 who = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": self.folder}
             self.process = subprocess.Popen(
-                [self.path("restanted") if self.ordinary else self.program, "serve", "-c", self.conf],
-                stderr=log, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **who)
+                [*self.prefix, self.path("restanted") if self.ordinary else self.program, "serve", "-c",
+                 self.conf],
+                stderr=log, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **who, **self.popen)
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
             if " ready " in self.log_text(self.began) or '"event":"ready"' in self.log_text(self.began):
