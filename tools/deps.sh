@@ -17,6 +17,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config gettext
 packages_run=(glib-networking ca-certificates openssl python3)
 # testing: test library, format and size checks, namespaces for the peers
 packages_test=(libcmocka-dev clang-format-14 pmccabe util-linux mount procps perl
+	systemd         # systemd-analyze reads our units; nothing of it is started
 	python3-prometheus-client # its strict parser reads our metrics
 )
 
