@@ -8,7 +8,6 @@
 #include "server/userdb.h"
 
 #define ID_DIGITS 11u
-#define DEPTH_MAX 2 /* an object of texts; a parser that recurses gets no more */
 
 const char *rs_admin_do_name(enum rs_admin_do what)
 {
@@ -64,18 +63,18 @@ static int set_field(struct rs_admin_req *r, const char *name, const char *text,
 	return bad(err, "has a field that is not known");
 }
 
-/* Nothing of what is asked is nested; looked at before a parser that recurses is. */
-static bool shallow(struct rs_slice line)
+/* Nothing of what is asked is nested, and nothing stands behind it: looked at before a parser that
+ * recurses, and that does not mind what follows, is. */
+static bool one_object(struct rs_slice line)
 {
-	int depth = 0;
+	bool cr = line.n && line.p[line.n - 1] == '\r';
+	struct rs_slice s = rs_slice_trim(rs_slice_sub(line, 0, line.n - cr));
 
-	for (size_t i = 0; i < line.n; i++) {
-		if (line.p[i] == '{' || line.p[i] == '[')
-			depth++;
-		if (depth > DEPTH_MAX)
+	for (size_t i = 1; i < s.n; i++) {
+		if (s.p[i] == '{' || s.p[i] == '[')
 			return false;
 	}
-	return true;
+	return s.n >= 2 && s.p[0] == '{' && s.p[s.n - 1] == '}';
 }
 
 static int read_object(JsonObject *o, struct rs_admin_req *r, struct rs_err *err)
@@ -101,7 +100,7 @@ int rs_admin_req_parse(struct rs_slice line, struct rs_admin_req *out, struct rs
 	JsonNode *root;
 	int rc;
 
-	if (line.n > RS_ADMIN_LINE_MAX || !shallow(line) ||
+	if (line.n > RS_ADMIN_LINE_MAX || !one_object(line) ||
 		!g_utf8_validate((const char *)line.p, (gssize)line.n, NULL) ||
 		!json_parser_load_from_data(parser, (const char *)line.p, (gssize)line.n, NULL))
 		return bad(err, "is not a JSON object");
