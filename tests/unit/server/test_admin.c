@@ -153,7 +153,8 @@ static void metrics__an_answer_says_its_length_and_type(void **state)
 		if (what == RS_METRICS_HEAD)
 			assert_string_equal(body, "\r\n\r\n");
 		else
-			assert_int_equal(strlen(body + 4), atol(n + strlen("Content-Length: ")));
+			assert_int_equal(strlen(body + 4),
+				(int)g_ascii_strtoll(n + strlen("Content-Length: "), NULL, 10));
 		assert_int_equal(
 			strstr(out->str, RS_METRICS_TYPE) != NULL, what <= RS_METRICS_HEAD);
 	}
