@@ -142,7 +142,7 @@ static int sessions(JsonObject *o)
 	return RS_EXIT_OK;
 }
 
-static int ended(JsonObject *o, bool quiet, const char *of)
+static int ended(enum rs_admin_do what, JsonObject *o, bool quiet, const char *of)
 {
 	JsonArray *all = json_object_get_array_member(o, "ended");
 	guint n = json_array_get_length(all);
@@ -155,8 +155,8 @@ static int ended(JsonObject *o, bool quiet, const char *of)
 			*text_of(s, "user") ? text_of(s, "user") : "nobody yet", text_of(s, "peer"),
 			ago(number_of(s, "since")));
 	}
-	if (n == 0 && !quiet)
-		(void)fprintf(stderr, "restanted: there is no session of %s\n", of);
+	if (n == 0 && !quiet && what == RS_ADMIN_KICK)
+		(void)fprintf(stderr, "restanted: there is no session %s\n", of);
 	return n ? RS_EXIT_OK : RS_EXIT_NOT_THERE;
 }
 
@@ -170,7 +170,7 @@ int admin_text(enum rs_admin_do what, JsonObject *o, bool quiet, const char *of)
 		return quiet ? RS_EXIT_OK : sessions(o);
 	case RS_ADMIN_KICK:
 	case RS_ADMIN_UNLOCK:
-		return ended(o, quiet, of);
+		return ended(what, o, quiet, of);
 	case RS_ADMIN_RELOAD:
 	case RS_ADMIN_DO_N:
 		break;

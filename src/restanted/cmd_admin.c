@@ -1,4 +1,4 @@
-/* cmd_admin.c - restanted status, sessions, kick, unlock, reload: questions to the running service over
+/* cmd_admin.c - restanted status, sessions, kick, reload, and the way of unlock: questions to the running service over
  * its socket (server/admin_req.h), told for people or, with --json, as they come. */
 #include <errno.h>
 #include <json-glib/json-glib.h>
@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "restanted/admin_ask.h"
 #include "restanted/admin_text.h"
 #include "restanted/commands.h"
 #include "server/admin_req.h"
@@ -72,6 +73,22 @@ static char *request_text(enum rs_admin_do what, const char *name, const char *v
 	return g_strconcat(text, "\n", NULL);
 }
 
+static int status_of(const char *code)
+{
+	static const int status[RS_ADMIN_CODE_N] = {
+		[RS_ADMIN_BAD] = RS_EXIT_DATA,
+		[RS_ADMIN_NOT_YOU] = RS_EXIT_NOT_YOU,
+		[RS_ADMIN_CONFIG] = RS_EXIT_CONFIG,
+		[RS_ADMIN_BUSY] = RS_EXIT_TEMP,
+	};
+
+	for (unsigned i = RS_ADMIN_BAD; i < RS_ADMIN_CODE_N; i++) {
+		if (strcmp(code, rs_admin_code_name((enum rs_admin_code)i)) == 0)
+			return status[i];
+	}
+	return RS_EXIT_UNAVAILABLE;
+}
+
 /* The answer, for a person or a script. The exit status. */
 static int show(enum rs_admin_do what, const GString *answer, bool json, const char *of)
 {
@@ -91,53 +108,88 @@ static int show(enum rs_admin_do what, const GString *answer, bool json, const c
 		if (!json)
 			(void)fprintf(stderr, "restanted: %s\n",
 				json_object_get_string_member_with_default(o, "error", "refused"));
-		return what == RS_ADMIN_RELOAD ? RS_EXIT_CONFIG : RS_EXIT_DATA;
+		return status_of(json_object_get_string_member_with_default(o, "code", ""));
 	}
 	return admin_text(what, o, json, of);
 }
 
 /* --- the commands -------------------------------------------------------------------------- */
 
-static int ask(int argc, char **argv, enum rs_admin_do what, const char *field, const char *summary)
+/* Where the service listens: as given, or as its configuration says. */
+static int find_socket(struct admin_question *q, const char *file, char **path, struct rs_err *err)
+{
+	g_autofree char *text = NULL;
+	gsize n;
+	int rc;
+
+	/* not rs_conf_load: who may ask need not be able to read the key */
+	if (g_file_get_contents(file, &text, &n, NULL))
+		rc = rs_conf_parse(file, rs_slice(text, n), &q->conf, err);
+	else
+		rc = rs_err_set(err, RS_ECONFIG,
+			"cannot read %s; give the service's socket with --socket", file);
+	if (*path)
+		return 0;
+	/* a configuration that is wrong is the service's business, when a reload is to refuse it */
+	if (rc < 0 && q->what != RS_ADMIN_RELOAD)
+		return rc;
+	*path = g_build_filename(
+		q->conf ? q->conf->run_dir : "/run/restante", RS_ADMIN_SOCKET, NULL);
+	return 0;
+}
+
+int admin_ask(struct admin_question *q, int argc, char **argv)
 {
 	g_autofree char *file = NULL;
-	g_autofree char *socket_path = NULL;
+	g_autofree char *path = NULL;
 	g_autofree char *request = NULL;
 	g_autoptr(GString) answer = g_string_new(NULL);
-	gboolean json = FALSE;
-	const GOptionEntry entries[] = {
-		{"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object, for scripts", NULL},
-		{"socket", 0, 0, G_OPTION_ARG_FILENAME, &socket_path,
+	g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+	const GOptionEntry common[] = {
+		{"json", 0, 0, G_OPTION_ARG_NONE, &q->json, "one JSON object, for scripts", NULL},
+		{"socket", 0, 0, G_OPTION_ARG_FILENAME, &path,
 			"the service's socket (run-dir/admin of the configuration)", "PATH"},
-		G_OPTION_ENTRY_NULL,
 	};
-	struct rs_conf *conf = NULL;
 	struct rs_err err;
 	int status;
-	int rc = 0;
+	int rc;
 
-	if (!cmd_options(&argc, &argv, summary, entries, &file, &status))
+	g_array_append_vals(entries, common, G_N_ELEMENTS(common));
+	for (const GOptionEntry *e = q->more; e && e->long_name; e++)
+		g_array_append_val(entries, *e);
+	if (!cmd_options(&argc, &argv, q->summary, (const GOptionEntry *)(void *)entries->data,
+		    &file, &status))
 		return status;
-	if (argc != (field ? 2 : 1))
+	if (argc != (q->field ? 2 : 1))
 		return cmd_usage(
-			field ? "give one argument; see --help" : "no argument is expected");
-	if (!socket_path) {
-		rc = rs_conf_load(file, &conf, NULL, NULL, &err);
-		/* a configuration that a reload is to refuse is the service's business */
-		socket_path = g_build_filename(
-			rc == 0 ? conf->run_dir : "/run/restante", RS_ADMIN_SOCKET, NULL);
-		if (rc < 0 && what != RS_ADMIN_RELOAD)
-			return cmd_fail(&err);
-	}
-	if (conf)
-		rs_conf_destroy(&conf);
-	request = request_text(what, field, field ? argv[1] : NULL);
-	rc = talk(socket_path, request, answer, &err);
+			q->field ? "give one argument; see --help" : "no argument is expected");
+	q->asked = q->field ? g_strdup(argv[1]) : NULL;
+	rc = find_socket(q, file, &path, &err);
+	if (rc < 0)
+		return cmd_fail(&err);
+	request = request_text(q->what, q->field, q->asked);
+	rc = talk(path, request, answer, &err);
 	if (rc < 0) {
 		(void)fprintf(stderr, "restanted: %s\n", err.text);
 		return RS_EXIT_UNAVAILABLE;
 	}
-	return show(what, answer, json, field ? argv[1] : NULL);
+	return show(q->what, answer, q->json, q->asked);
+}
+
+void admin_question_finish(struct admin_question *q)
+{
+	if (q->conf)
+		rs_conf_destroy(&q->conf);
+	g_clear_pointer(&q->asked, g_free);
+}
+
+static int ask(int argc, char **argv, enum rs_admin_do what, const char *field, const char *summary)
+{
+	struct admin_question q = {.what = what, .field = field, .summary = summary};
+	int status = admin_ask(&q, argc, argv);
+
+	admin_question_finish(&q);
+	return status;
 }
 
 int cmd_status(int argc, char **argv)
@@ -154,12 +206,6 @@ int cmd_kick(int argc, char **argv)
 {
 	return ask(argc, argv, RS_ADMIN_KICK, "id",
 		"ID - end a session; what it marked for deletion stays");
-}
-
-int cmd_unlock(int argc, char **argv)
-{
-	return ask(argc, argv, RS_ADMIN_UNLOCK, "address",
-		"ADDRESS - end the session that has the maildrop of ADDRESS; nothing is deleted");
 }
 
 int cmd_reload(int argc, char **argv)

@@ -20,6 +20,7 @@ enum rs_exit {
 	RS_EXIT_CANNOT = 73,
 	RS_EXIT_IO = 74,
 	RS_EXIT_TEMP = 75,
+	RS_EXIT_NOT_YOU = 77,
 	RS_EXIT_CONFIG = 78
 };
 

@@ -140,18 +140,19 @@ void admin_conn_next(struct admin_conn *c)
 		return;
 	c->close_when_sent |= c->refused || !end;
 	if (c->refused) {
-		admin_fail(c, "only root, the user of the service and members of [server] "
-			      "admin-group may ask");
+		admin_fail(c, RS_ADMIN_NOT_YOU,
+			"only root, the user of the service and members of [server] "
+			"admin-group may ask");
 		return;
 	}
 	if (!end) {
-		admin_fail(c, "the request is too long");
+		admin_fail(c, RS_ADMIN_BAD, "the request is too long");
 		return;
 	}
 	rc = rs_admin_req_parse(rs_slice(c->in->str, (size_t)(end - c->in->str)), &c->req, &err);
 	g_string_erase(c->in, 0, end + 1 - c->in->str);
 	if (rc < 0)
-		admin_fail(c, err.text);
+		admin_fail(c, RS_ADMIN_BAD, err.text);
 	else
 		admin_do(c);
 }

@@ -23,11 +23,12 @@ static void answer(struct admin_conn *c, JsonObject *taken)
 	admin_conn_send(c, out, c->admin->proc->draining);
 }
 
-void admin_fail(struct admin_conn *c, const char *why)
+void admin_fail(struct admin_conn *c, enum rs_admin_code code, const char *why)
 {
 	JsonObject *o = json_object_new();
 
 	json_object_set_boolean_member(o, "ok", FALSE);
+	json_object_set_string_member(o, "code", rs_admin_code_name(code));
 	json_object_set_string_member(o, "error", why);
 	answer(c, o);
 }
@@ -323,18 +324,18 @@ static void ask_reload(struct admin_conn *c)
 bool admin_reloaded(struct admin *a, struct rs_msg_in *m)
 {
 	struct admin_conn *c = asker(a, rs_msg_u64(m));
-	bool ok = rs_msg_u8(m) != 0;
+	enum rs_admin_code code = (enum rs_admin_code)rs_msg_u8(m);
 	struct rs_slice why = rs_msg_octets(m);
 	g_autofree char *text = g_strndup((const char *)why.p, why.n);
 
-	if (!rs_msg_end(m))
+	if (!rs_msg_end(m) || code >= RS_ADMIN_CODE_N)
 		return false;
 	if (!c || c->req.what != RS_ADMIN_RELOAD)
 		return true; /* it was SIGHUP, or another admin process was asked */
-	if (ok)
+	if (code == RS_ADMIN_OK)
 		answer(c, yes());
 	else
-		admin_fail(c, text);
+		admin_fail(c, code, text);
 	return true;
 }
 
@@ -345,7 +346,7 @@ void admin_do_late(struct admin_conn *c)
 	if (c->rows)
 		answer_sessions(c);
 	else
-		admin_fail(c, "the service does not answer; its log may say why");
+		admin_fail(c, RS_ADMIN_BUSY, "the service does not answer; its log may say why");
 }
 
 void admin_do(struct admin_conn *c)

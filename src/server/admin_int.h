@@ -80,7 +80,7 @@ void admin_conn_wait(struct admin_conn *c, uint64_t ms);
 /* admin_do.c */
 void admin_do(struct admin_conn *c);      /* c->req */
 void admin_do_late(struct admin_conn *c); /* the answers did not come */
-void admin_fail(struct admin_conn *c, const char *why);
+void admin_fail(struct admin_conn *c, enum rs_admin_code code, const char *why);
 bool admin_front_message(struct admin *a, uint32_t place, struct rs_msg_in *m);
 void admin_front_gone(struct admin *a, uint32_t place);
 bool admin_reloaded(struct admin *a, struct rs_msg_in *m);

@@ -22,6 +22,19 @@ const char *rs_admin_do_name(enum rs_admin_do what)
 	return names[what];
 }
 
+const char *rs_admin_code_name(enum rs_admin_code code)
+{
+	static const char *const names[RS_ADMIN_CODE_N] = {
+		[RS_ADMIN_OK] = "ok",
+		[RS_ADMIN_BAD] = "request",
+		[RS_ADMIN_NOT_YOU] = "permission",
+		[RS_ADMIN_CONFIG] = "configuration",
+		[RS_ADMIN_BUSY] = "busy",
+	};
+
+	return names[code];
+}
+
 bool rs_admin_id(const char *text, uint64_t *out)
 {
 	char *end;

@@ -4,6 +4,7 @@
  * Facts: at most one generation is STARTING and exactly one CURRENT (none before the first is ready);
  *        a configuration that cannot be read, bound or started leaves the current one as it is;
  *        a generation that is DRAINING ends by itself when its fronts have no session any more. */
+#include "server/admin_req.h"
 #include "server/log.h"
 #include "server/master_int.h"
 #include "server/notify.h"
@@ -58,7 +59,7 @@ void generations_init(struct master *m)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static void answer(struct master *m, uint64_t asked, bool ok, const char *text)
+static void answer(struct master *m, uint64_t asked, enum rs_admin_code code, const char *text)
 {
 	for (unsigned i = 0; asked && i < CHILDREN_MAX; i++) {
 		struct child *c = &m->children[i];
@@ -67,18 +68,18 @@ static void answer(struct master *m, uint64_t asked, bool ok, const char *text)
 			continue;
 		rs_link_begin(c->control, RS_MSG_RELOADED);
 		rs_link_u64(c->control, asked);
-		rs_link_u8(c->control, ok);
+		rs_link_u8(c->control, (uint8_t)code);
 		rs_link_octets(c->control, rs_slice_str(text));
 		rs_link_end(c->control);
 	}
 }
 
-static void refused(struct master *m, uint64_t asked, const char *why)
+static void refused(struct master *m, uint64_t asked, enum rs_admin_code code, const char *why)
 {
 	rs_log(RS_LOG_ERROR, "reload-refused", "why", why, "in-use", "the configuration as it was",
 		NULL);
 	rs_stats_add(RS_STAT_RELOADS_REFUSED, 1);
-	answer(m, asked, false, why);
+	answer(m, asked, code, why);
 	rs_notify("READY=1\nSTATUS=Reload refused, see the log; the configuration is as it was");
 }
 
@@ -141,7 +142,8 @@ void generation_reload(struct master *m, uint64_t asked)
 	int rc;
 
 	if (m->stopping || !generation_in(m, GEN_CURRENT) || generation_in(m, GEN_STARTING)) {
-		answer(m, asked, false, "the service is starting, stopping or reloading just now");
+		answer(m, asked, RS_ADMIN_BUSY,
+			"the service is starting, stopping or reloading just now");
 		return;
 	}
 	rs_log(RS_LOG_INFO, "reloading", NULL);
@@ -154,7 +156,7 @@ void generation_reload(struct master *m, uint64_t asked)
 		return;
 	if (g)
 		release(m, g, generation_in(m, GEN_CURRENT));
-	refused(m, asked, err.text);
+	refused(m, asked, rc == -RS_ELIMIT ? RS_ADMIN_BUSY : RS_ADMIN_CONFIG, err.text);
 }
 
 /* --- turning over -------------------------------------------------------------------------- */
@@ -171,7 +173,7 @@ void generation_ready(struct generation *g, struct master *m)
 	if (old) {
 		rs_listeners_close(&old->listeners, &g->listeners);
 		rs_stats_add(RS_STAT_RELOADS, 1);
-		answer(m, g->asked, true, "");
+		answer(m, g->asked, RS_ADMIN_OK, "");
 		children_tell(m, old, RS_ROLE_FRONT, RS_MSG_DRAIN);
 		children_tell(m, old, RS_ROLE_ADMIN, RS_MSG_DRAIN);
 	}
@@ -188,7 +190,7 @@ void generation_failed(struct generation *g, struct master *m, const struct chil
 		rs_role_name(c->role), c->index);
 
 	stop(m, g);
-	refused(m, g->asked, why);
+	refused(m, g->asked, RS_ADMIN_CONFIG, why);
 }
 
 /* A process of `g` is gone and not wanted back. */

@@ -46,7 +46,7 @@ enum rs_msg_type {
 	RS_MSG_PAGE,  /* u32 slot; fd: page of numbers (stats.h) */
 	RS_MSG_CHILD, /* u32 slot, u8 role (RS_ROLE_N: none), u32 index, u32 generation, u8 state,
 	                      u64 pid (0: none), u64 started (unix time), u32 restarts */
-	RS_MSG_RELOADED, /* u64 ask, u8 ok, octets why not */
+	RS_MSG_RELOADED, /* u64 ask, u8 code (enum rs_admin_code), octets why not */
 	/* role -> master */
 	RS_MSG_READY,
 	RS_MSG_VIOLATION, /* u32 system call: the sandbox refused it, the role is ending */

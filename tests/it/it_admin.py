@@ -2,10 +2,12 @@
 
 Against the real restanted (tests/tools/rs_serve.py), over loopback.
 """
+import grp
 import http.client
 import json
 import os
 import poplib
+import shutil
 import signal
 import socket
 import ssl
@@ -177,6 +179,36 @@ def _():
         assert done.returncode == 1 and ANNA in done.stderr, done
 
 
+@tap.case("unlock names another program that has the maildrop, and ends it where it is told to")
+def _():
+    with served(workers=1) as s:
+        s.deliver(ANNA, [b"Subject: x\n\nHello\n"])
+        login(s).quit()
+        lock = os.path.join(s.mailbox(ANNA), "restante.lock")
+        holder = subprocess.Popen(
+            ["/usr/bin/python3", "-c", "import fcntl,os,struct,sys,time\nf=open(sys.argv[1],'r+b')\n"
+             "fcntl.fcntl(f,37,struct.pack('hhqqi4x',1,0,0,0,0))\nprint('held',flush=True)\ntime.sleep(600)", lock],
+            stdout=subprocess.PIPE)
+        try:
+            assert holder.stdout.readline() == b"held\n"
+            try:
+                login(s)
+                raise AssertionError("two have the maildrop")
+            except poplib.error_proto as e:
+                assert "IN-USE" in str(e), e
+            done = command(s, "unlock", ANNA)
+            assert done.returncode == 75 and f"process {holder.pid}" in done.stderr, done
+            assert "python3" in done.stderr and holder.poll() is None
+            done = command(s, "unlock", "--force", ANNA)
+            assert done.returncode == 0 and str(holder.pid) in done.stdout, done
+            assert holder.wait(10) == -signal.SIGTERM
+            login(s).quit()
+        finally:
+            if holder.poll() is None:
+                holder.kill()
+            holder.wait()
+
+
 @tap.case("what is asked wrongly is told so, and the service goes on")
 def _():
     with served() as s:
@@ -198,11 +230,20 @@ def _():
         os.chmod(s.folder, 0o755)
         nobody = json.loads(ask_as(s, 1, 1, []))
         assert nobody["ok"] is False and "admin-group" in nobody["error"], nobody
-        import grp
         mail = grp.getgrnam("mail").gr_gid
         assert json.loads(ask_as(s, 1, mail, []))["ok"] is True
         assert json.loads(ask_as(s, 1, 1, [5, mail, 7]))["ok"] is True
         assert json.loads(ask_as(s, 65534, 65534, []))["ok"] is True, "the service's own user"
+        # the commands work for a member who cannot read the private key
+        os.chmod(s.key, 0o600)
+        os.chmod(s.conf, 0o644)
+        shutil.copy(s.program, s.path("restanted"))
+        done = subprocess.run([s.path("restanted"), "status", "-c", s.conf], user=1, group=1, extra_groups=[mail],
+                              cwd="/", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 0 and "front0" in done.stdout, done
+        done = subprocess.run([s.path("restanted"), "status", "-c", s.conf], user=1, group=1, extra_groups=[],
+                              cwd="/", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 77 and "admin-group" in done.stderr, done
 
 
 def ask_as(server, uid, gid, groups):

@@ -218,7 +218,7 @@ def _():
             if i < 3:
                 assert command(s, "reload").returncode == 0
         done = command(s, "reload")
-        assert done.returncode == 78 and "earlier" in done.stderr, done
+        assert done.returncode == 75 and "earlier" in done.stderr, done
         until(lambda: command(s, "reload").returncode == 0)
         time.sleep(6)  # those that are not to end would have ended by now
         try:
