@@ -116,7 +116,9 @@ static void session_row(JsonObject *s)
 
 static void tell_silent(JsonObject *o)
 {
-	JsonArray *silent = json_object_get_array_member(o, "silent");
+	JsonArray *silent = json_object_has_member(o, "silent")
+				    ? json_object_get_array_member(o, "silent")
+				    : NULL;
 
 	for (guint i = 0; silent && i < json_array_get_length(silent); i++)
 		(void)fprintf(stderr,

@@ -48,18 +48,35 @@ static void add_number(JsonObject *o, const char *name, uint64_t v)
 	json_object_set_int_member(o, name, (gint64)MIN(v, (uint64_t)G_MAXINT64));
 }
 
+/* By configuration, role and number. */
+static gint place_order(gconstpointer x, gconstpointer y)
+{
+	const struct admin_place *a = *(const struct admin_place *const *)x;
+	const struct admin_place *b = *(const struct admin_place *const *)y;
+
+	if (a->generation != b->generation)
+		return a->generation < b->generation ? -1 : 1;
+	if (a->role != b->role)
+		return a->role < b->role ? -1 : 1;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
 static JsonArray *roles(const struct admin *a)
 {
 	static const char *const states[] = {"ended", "starting", "ready"};
+	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
 	JsonArray *all = json_array_new();
 
 	for (unsigned i = 0; i < RS_ROLE_PLACES_MAX; i++) {
-		const struct admin_place *p = &a->places[i];
+		if (a->places[i].role != RS_ROLE_N)
+			g_ptr_array_add(sorted, (gpointer)(uintptr_t)&a->places[i]);
+	}
+	g_ptr_array_sort(sorted, place_order);
+	for (guint i = 0; i < sorted->len; i++) {
+		const struct admin_place *p = g_ptr_array_index(sorted, i);
 		g_autofree char *name = NULL;
 		JsonObject *o;
 
-		if (p->role == RS_ROLE_N)
-			continue;
 		o = json_object_new();
 		name = g_strdup_printf("%s%u", rs_role_name(p->role), p->index);
 		json_object_set_string_member(o, "role", name);
@@ -172,6 +189,7 @@ static void answer_sessions(struct admin_conn *c)
 	JsonArray *silent = json_array_new();
 	JsonObject *o = yes();
 
+	json_object_set_boolean_member(o, "complete", c->waits_n == 0 && c->kicks_n == 0);
 	for (unsigned i = 0; i < RS_ROLE_PLACES_MAX; i++) {
 		g_autofree char *name = NULL;
 
@@ -182,6 +200,7 @@ static void answer_sessions(struct admin_conn *c)
 		json_array_add_string_element(silent, name);
 		c->waits[i] = false;
 	}
+	memset(c->kicks, 0, sizeof(c->kicks));
 	c->waits_n = c->kicks_n = 0;
 	json_object_set_array_member(o, c->req.what == RS_ADMIN_SESSIONS ? "sessions" : "ended",
 		g_steal_pointer(&c->rows));
@@ -193,6 +212,13 @@ static void answer_if_all(struct admin_conn *c)
 {
 	if (c->waits_n == 0 && c->kicks_n == 0)
 		answer_sessions(c);
+}
+
+static void got_kicked(struct admin_conn *c, uint32_t place, uint32_t n)
+{
+	n = MIN(n, c->kicks[place]);
+	c->kicks[place] -= n;
+	c->kicks_n -= n;
 }
 
 static void got_answer_of(struct admin_conn *c, uint32_t place)
@@ -228,6 +254,7 @@ static void end_session(struct admin_conn *c, uint32_t place, uint64_t id)
 	rs_link_u64(l, c->ask);
 	rs_link_u64(l, id);
 	rs_link_end(l);
+	c->kicks[place]++;
 	c->kicks_n++;
 }
 
@@ -287,7 +314,7 @@ bool admin_front_message(struct admin *a, uint32_t place, struct rs_msg_in *m)
 	if (!c || !c->rows)
 		return true;
 	if (m->type == RS_MSG_KICKED)
-		c->kicks_n -= c->kicks_n > 0;
+		got_kicked(c, place, 1);
 	else
 		got_answer_of(c, place);
 	answer_if_all(c);
@@ -301,9 +328,10 @@ void admin_front_gone(struct admin *a, uint32_t place)
 
 	for (struct admin_conn *c = a->conns; c; c = next) {
 		next = c->next;
-		if (c->closing || !c->rows || !c->waits[place])
+		if (c->closing || !c->rows || (!c->waits[place] && !c->kicks[place]))
 			continue;
 		got_answer_of(c, place);
+		got_kicked(c, place, UINT32_MAX);
 		answer_if_all(c);
 	}
 }

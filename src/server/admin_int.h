@@ -67,7 +67,8 @@ struct admin_conn {
 	JsonArray *rows;                /* sessions */
 	bool waits[RS_ROLE_PLACES_MAX]; /* fronts that have not told all their sessions */
 	unsigned waits_n;
-	unsigned kicks_n; /* not answered */
+	uint32_t kicks[RS_ROLE_PLACES_MAX]; /* not answered, of each front … */
+	unsigned kicks_n;                   /* … and of all */
 };
 
 /* admin_conn.c */

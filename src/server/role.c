@@ -376,6 +376,9 @@ int rs_role_main(const char *name)
 	(void)uv_run(&role.loop, UV_RUN_DEFAULT);
 	if (role.control)
 		rs_link_flush(role.control);
+	if (role.admin)
+		rs_link_flush(
+			role.admin); /* the last session was ended by the administrator: he is told */
 	/* what the role's own memory holds goes with the process */
 	return role.exit_status;
 }

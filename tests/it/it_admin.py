@@ -59,7 +59,7 @@ def command(server, *args, **more):
 
 def answer(server, *args):
     done = command(server, *args, "--json")
-    assert done.stdout, done.stderr
+    assert done.stdout and not done.stderr, done.stderr
     return json.loads(done.stdout)
 
 
@@ -126,7 +126,9 @@ def _():
         assert {r["pid"] for r in a["roles"]} == pids and len(pids) == 6
         assert {r["role"] for r in a["roles"]} == {"admin0", "auth0", "front0", "front1", "store0", "store1"}
         assert all(r["state"] == "ready" and r["restarts"] == 0 for r in a["roles"])
-        text = command(s, "status").stdout
+        done = command(s, "status")
+        text = done.stdout
+        assert done.stderr == "" and done.returncode == 0, done
         assert "2 ok, 1 refused, 0 failed" in text and "front1" in text, text
         stay.quit()
 
@@ -177,6 +179,19 @@ def _():
         again.quit()
         done = command(s, "unlock", ANNA)
         assert done.returncode == 1 and ANNA in done.stderr, done
+
+
+@tap.case("the last session of an old configuration: unlock ends it, and the answer comes at once")
+def _():
+    with served(workers=2) as s:
+        s.deliver(ANNA, [b"Subject: x\n\nHello\n"])
+        anna = login(s)
+        assert command(s, "reload").returncode == 0
+        a = answer(s, "unlock", ANNA)
+        assert a["complete"] is True, "an answer was waited for that cannot come"
+        assert [r["user"] for r in a["ended"]] == [ANNA] and a["silent"] == [], a
+        login(s).quit()
+        del anna
 
 
 @tap.case("unlock names another program that has the maildrop, and ends it where it is told to")
@@ -360,8 +375,8 @@ def _():
         pops = [login(s), login(s, BEN, "hidden")]
         os.kill(s.roles()["front"][0], signal.SIGSTOP)
         try:
-            a = answer(s, "sessions")
-            assert a["ok"] is True and len(a["silent"]) == 1, a
+            a = json.loads(command(s, "sessions", "--json").stdout)
+            assert a["ok"] is True and len(a["silent"]) == 1 and a["complete"] is False, a
             assert "does not answer" in command(s, "sessions").stderr
             assert answer(s, "status")["ok"] is True
         finally:
