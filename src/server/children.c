@@ -17,9 +17,12 @@
 #include "server/master_int.h"
 #include "server/sandbox.h"
 
-#define AGAIN_FIRST_MS 100   /* before a role that ended is started again …       */
-#define AGAIN_MAX_MS   10000 /* … doubled each time it ends soon after             */
-#define WELL_MS        30000 /* a role that lived so long is well                  */
+#define AGAIN_FIRST_MS 100    /* before a role that ended is started again …       */
+#define AGAIN_MAX_MS   10000  /* … doubled each time it ends soon after             */
+#define WELL_MS        30000  /* a role that lived so long is well                  */
+#define BEATS_A_CHECK  4      /* of a role that turns, see children_check           */
+#define STILL_CHECKS   2      /* without a beat: it hangs                           */
+#define START_MAX_MS   120000 /* a million users are read by then                   */
 
 static void spawn(struct child *c);
 
@@ -61,6 +64,36 @@ void children_kill(struct master *m, const struct generation *g)
 
 		if (c->process_open && (!g || c->gen == g))
 			(void)uv_process_kill(&c->process, SIGKILL);
+	}
+}
+
+/* --- roles that hang ----------------------------------------------------------------------- */
+
+static void end_hanging(struct child *c, const char *why)
+{
+	rs_log(RS_LOG_ERROR, "role-hangs", "role", rs_role_name(c->role), "index",
+		rs_log_num(c->index), "pid", rs_log_num((uint64_t)c->process.pid), "why", why,
+		NULL);
+	(void)uv_process_kill(&c->process, SIGKILL);
+}
+
+/* Whoever's loop does not turn serves nobody: it is ended, and started again. Two checks in a row, so
+ * that a machine that slept is not taken for it. */
+void children_check(struct master *m)
+{
+	for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+		struct child *c = &m->children[i];
+		uint64_t beats = c->stats ? rs_stats_beats(c->stats) : 0;
+
+		if (!c->gen || !c->process_open)
+			continue;
+		c->still_n = c->state == CHILD_READY && beats == c->beats ? c->still_n + 1 : 0;
+		c->beats = beats;
+		if (c->still_n > STILL_CHECKS)
+			end_hanging(c, "its loop does not turn");
+		else if (c->state == CHILD_STARTING &&
+			 uv_now(&m->loop) - c->started_ms > START_MAX_MS)
+			end_hanging(c, "it does not get ready");
 	}
 }
 
@@ -158,6 +191,7 @@ static void give_start(struct child *c)
 	rs_link_u32(c->control, c->index);
 	rs_link_u32(c->control, conf_now->workers);
 	rs_link_u32(c->control, conf_now->workers);
+	rs_link_u32(c->control, (uint32_t)(c->master->check_ms / BEATS_A_CHECK));
 	rs_link_u8(c->control, tls);
 	rs_link_fd(c->control, conf);
 	rs_link_fd(c->control, fcntl(c->stats_fd, F_DUPFD_CLOEXEC, 0));

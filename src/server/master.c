@@ -16,6 +16,10 @@
 #include "server/master_int.h"
 #include "server/notify.h"
 
+#define CHECK_MS \
+	15000 /* whether roles hang; twice in systemd's watchdog time where it is shorter */
+#define CHECK_MIN_MS 2000
+
 /* --- signals ------------------------------------------------------------------------------- */
 
 static void on_grace_over(uv_timer_t *t)
@@ -57,6 +61,11 @@ static void on_signal(uv_signal_t *s, int sig)
 static void on_hangup(uv_signal_t *s, int sig)
 {
 	generation_reload(s->data, 0);
+}
+
+static void on_check(uv_timer_t *t)
+{
+	children_check(t->data);
 }
 
 static void on_watchdog(uv_timer_t *t)
@@ -176,6 +185,10 @@ static void start_loop(struct master *m)
 		rows[i].signal->data = m;
 		uv_signal_start(rows[i].signal, rows[i].call, rows[i].number);
 	}
+	m->check_ms = CLAMP(watchdog_ms ? watchdog_ms : CHECK_MS, CHECK_MIN_MS, CHECK_MS);
+	uv_timer_init(&m->loop, &m->check);
+	m->check.data = m;
+	uv_timer_start(&m->check, on_check, m->check_ms, m->check_ms);
 	if (watchdog_ms)
 		uv_timer_start(&m->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
 	children_init(m);

@@ -36,6 +36,8 @@ struct child {
 	uint64_t started_s; /* of the calendar */
 	uint64_t delay_ms;
 	uint32_t restarts;
+	uint64_t beats;   /* at the last check … */
+	unsigned still_n; /* … and how many of them found no more */
 	int stats_fd;
 	struct rs_stats *stats;
 };
@@ -69,6 +71,8 @@ struct master {
 	uv_signal_t hangup;
 	uv_timer_t grace;
 	uv_timer_t watchdog;
+	uv_timer_t check; /* of roles that hang */
+	uint64_t check_ms;
 	int lock_fd;
 	struct rs_stats *stats; /* the master's own */
 	int stats_fd;
@@ -84,6 +88,7 @@ int children_start(struct master *m, struct generation *g, struct rs_err *err) R
 void children_tell(struct master *m, const struct generation *g, enum rs_role role,
 	enum rs_msg_type type); /* a message without fields; RS_ROLE_N: to all roles */
 unsigned children_n(const struct master *m, const struct generation *g, enum rs_role role);
+void children_check(struct master *m);                            /* every check_ms */
 void children_kill(struct master *m, const struct generation *g); /* NULL: all */
 void children_serve(struct master *m, struct generation *g);      /* hand out the listeners */
 

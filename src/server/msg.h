@@ -35,7 +35,7 @@
 enum rs_msg_type {
 	/* master -> role */
 	RS_MSG_START =
-		1, /* u8 role, u32 index, u32 fronts, u32 stores; fds: config text, page of numbers
+		1, /* u8 role, u32 index, u32 fronts, u32 stores, u32 ms between beats (stats.h); fds: config text, page of numbers
 	                     (stats.h), certificate, key (the last two for fronts with TLS only: u8
 	                     has_tls) */
 	RS_MSG_LISTENER, /* u8 service; fd: the bound socket (fronts) */

@@ -27,8 +27,10 @@ void rs_notify(const char *text)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+	/* whoever does not listen must not stop the service */
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0 &&
+		errno != EAGAIN)
 		rs_log(RS_LOG_WARNING, "notify-failed", "why", g_strerror(errno), NULL);
 	close(fd);
 }

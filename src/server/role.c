@@ -182,10 +182,16 @@ static bool confine_calls(struct rs_proc *r)
 	return false;
 }
 
+static void on_beat(uv_timer_t *t)
+{
+	rs_stats_beat();
+}
+
 static bool start(struct rs_proc *r, struct rs_msg_in *m)
 {
 	struct rs_err err = {.kind = RS_OK};
 	struct rs_stats *stats;
+	uint32_t beat_ms;
 	int conf_fd;
 	int stats_fd;
 	bool has_tls;
@@ -195,6 +201,7 @@ static bool start(struct rs_proc *r, struct rs_msg_in *m)
 	r->index = rs_msg_u32(m);
 	r->fronts_n = rs_msg_u32(m);
 	r->stores_n = rs_msg_u32(m);
+	beat_ms = rs_msg_u32(m);
 	has_tls = rs_msg_u8(m) != 0;
 	conf_fd = rs_msg_fd(m);
 	stats_fd = rs_msg_fd(m);
@@ -226,6 +233,8 @@ static bool start(struct rs_proc *r, struct rs_msg_in *m)
 		rs_role_leave(r, 78);
 		return true;
 	}
+	uv_timer_init(&r->loop, &r->beat);
+	uv_timer_start(&r->beat, on_beat, beat_ms, beat_ms);
 	rs_link_begin(r->control, RS_MSG_READY);
 	rs_link_end(r->control);
 	return true;

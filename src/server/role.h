@@ -24,6 +24,7 @@ struct rs_proc {
 	uint32_t stores_n;
 	struct rs_conf *conf;
 	uint64_t master_pid;
+	uv_timer_t beat;    /* tells the master that the loop turns */
 	int certificate_fd; /* fronts with TLS, else -1; closed by the role */
 	int key_fd;
 	struct rs_link *control;

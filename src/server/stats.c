@@ -89,6 +89,16 @@ void rs_stats_sub(unsigned row, uint64_t n)
 	(void)__atomic_fetch_sub(&mine->rows[row], n, __ATOMIC_RELAXED);
 }
 
+void rs_stats_beat(void)
+{
+	(void)__atomic_fetch_add(&mine->beats, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t rs_stats_beats(const struct rs_stats *page)
+{
+	return __atomic_load_n(&page->beats, __ATOMIC_RELAXED);
+}
+
 void rs_stats_time(unsigned first, uint64_t us)
 {
 	unsigned i = 0;

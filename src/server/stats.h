@@ -76,6 +76,7 @@ enum rs_stat {
 
 struct rs_stats {
 	uint64_t rows[RS_STAT_N];
+	uint64_t beats; /* turns by itself while the process's loop turns */
 };
 
 /* Make a page; the descriptor may be handed on. 0 or -RS_EIO. Both are the caller's. */
@@ -89,6 +90,8 @@ void rs_stats_use(struct rs_stats *page);
 
 void rs_stats_add(unsigned row, uint64_t n);
 void rs_stats_sub(unsigned row, uint64_t n); /* gauges */
+void rs_stats_beat(void);
+uint64_t rs_stats_beats(const struct rs_stats *page);
 void rs_stats_time(unsigned first, uint64_t us);
 void rs_stats_login(enum rs_stats_mech mech, enum rs_stats_login result);
 enum rs_stats_mech rs_stats_mech_of(struct rs_slice name);

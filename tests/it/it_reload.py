@@ -327,6 +327,25 @@ def _():
         assert "STOPPING=1" in n.lines()
 
 
+@tap.case("a role that hangs is ended and started again, and its users are served")
+def _():
+    with Activated(USERS, auth=CLEAR, workers=1) as s:
+        s.deliver(ANNA, [b"Subject: x\n\nHello\n"])
+        for role in ("store", "front", "auth", "admin"):
+            pid = s.roles()[role][0]
+            os.kill(pid, signal.SIGSTOP)
+            until(lambda: s.roles().get(role, [pid])[0] != pid)
+            until(lambda: login(s).stat()[0] == 1)
+            assert "role-hangs role=" + role in s.log_text()
+        # who is only idle, or has been stopped for a moment, is left alone
+        before = s.roles()
+        os.kill(before["front"][0], signal.SIGSTOP)
+        time.sleep(1)
+        os.kill(before["front"][0], signal.SIGCONT)
+        time.sleep(7)
+        assert s.roles() == before
+
+
 @tap.case("socket activation: who connects while the service is away is served when it is back")
 def _():
     for names in (True, False):
