@@ -1,6 +1,6 @@
 /* conn - one connection of a client: a libuv stream, TLS over it where wanted, what was received
  * and not yet taken, what the kernel does not take yet. It knows no protocol: a driver
- * (front_pop3.c, front_lmtp.c) is stepped whenever something may go on. Thread: the loop's. */
+ * (front_pop3.c, front_mail.c) is stepped whenever something may go on. Thread: the loop's. */
 #ifndef RS_SERVER_CONN_H
 #define RS_SERVER_CONN_H
 

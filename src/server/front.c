@@ -211,7 +211,7 @@ static void on_connection(uv_stream_t *s, int status)
 	if (too_many(f, c)) {
 		turn_away(c);
 	} else if (service == RS_SERVICE_LMTP) {
-		front_lmtp_begin(c);
+		front_mail_begin(c);
 	} else {
 		front_pop3_begin(c);
 	}

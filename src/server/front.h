@@ -45,9 +45,9 @@ void front_conn_forget(struct rs_conn *c); /* called by conn.c when a connection
 /* front_admin.c */
 bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);
 
-/* front_pop3.c, front_lmtp.c: take over a fresh connection. */
+/* front_pop3.c, front_mail.c: take over a fresh connection. */
 void front_pop3_begin(struct rs_conn *c);
-void front_lmtp_begin(struct rs_conn *c);
+void front_mail_begin(struct rs_conn *c);
 /* Once a second, for replies that are held back. */
 void front_pop3_tick(struct rs_conn *c);
 
