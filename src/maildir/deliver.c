@@ -12,6 +12,7 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "proto/dot.h"
@@ -51,6 +52,15 @@ static void host_put(char out[HOST_MAX + 1])
 	out[n] = '\0';
 }
 
+/* From the kernel and not from GLib, which would open /dev/urandom for it: in the store's sandbox there
+ * is none, and what GLib takes instead can be guessed. */
+static uint32_t chance(void)
+{
+	uint32_t n = 0;
+
+	return getrandom(&n, sizeof(n), 0) == sizeof(n) ? n : (uint32_t)g_get_monotonic_time();
+}
+
 /* Unique for ever: time, process, a counter in the process, and chance. */
 static char *unique_make(void)
 {
@@ -61,7 +71,7 @@ static char *unique_make(void)
 	host_put(host);
 	return g_strdup_printf("%" G_GINT64_FORMAT ".M%06" G_GINT64_FORMAT "P%dQ%dR%08x.%s",
 		now / 1000000, now % 1000000, (int)getpid(), g_atomic_int_add(&counter, 1) + 1,
-		g_random_int(), host);
+		chance(), host);
 }
 
 static bool unique_ok(const char *unique)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/rand.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -294,7 +295,9 @@ static bool front_start(struct rs_proc *r)
 	struct front *f = g_new0(struct front, 1);
 
 	f->proc = r;
-	f->next_id = ((uint64_t)g_random_int() << 32 | g_random_int()) & ~RS_MSG_TXN_MASK;
+	if (RAND_bytes((unsigned char *)&f->next_id, sizeof(f->next_id)) != 1)
+		return false;
+	f->next_id &= ~RS_MSG_TXN_MASK;
 	f->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
 	f->per_address = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	f->listeners = g_ptr_array_new();

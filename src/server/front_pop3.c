@@ -6,6 +6,7 @@
  * Facts: `store` is set exactly from OPENED on, and the store hears CLOSE once for it; `drop` is a
  *        mapping of a sealed file that was checked; bodies are asked for in IN and WAIT_BODY only. */
 #include <fcntl.h>
+#include <openssl/rand.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -690,6 +691,7 @@ static void configure(struct pop3 *p, const struct rs_conn *c)
 	const struct rs_conf *conf = c->front->proc->conf;
 	bool clear = conf->cleartext == RS_CLEARTEXT_ALWAYS ||
 		     (conf->cleartext == RS_CLEARTEXT_LOOPBACK && c->loopback);
+	uint32_t chance[2];
 
 	p->cfg.limits = rs_pop3s_limits_default;
 	p->cfg.limits.idle_s = conf->idle_timeout_s;
@@ -704,9 +706,10 @@ static void configure(struct pop3 *p, const struct rs_conn *c)
 		p->cfg.flags |= RS_POP3S_TLS;
 	else if (c->front->tls)
 		p->cfg.flags |= RS_POP3S_STLS;
-	if (conf->apop) {
+	/* without chance no APOP: an old answer must never fit a new stamp */
+	if (conf->apop && RAND_bytes((unsigned char *)chance, sizeof(chance)) == 1) {
 		g_snprintf(p->stamp, sizeof(p->stamp), "<%08x%08x.%" G_GUINT64_FORMAT "@%.40s>",
-			g_random_int(), g_random_int(), c->id, conf->hostname);
+			chance[0], chance[1], c->id, conf->hostname);
 		p->cfg.apop_timestamp = p->stamp;
 	}
 }

@@ -288,9 +288,11 @@ static void txn_peer_gone(struct front_sess *s, enum rs_role peer, uint32_t inde
 {
 	struct mail *p = (struct mail *)s;
 
-	if (p->asked) { /* the answer may never come */
-		g_clear_pointer(&p->asked, g_free);
-		rs_lmtps_reply(p->engine, 451, "4.3.0", NULL);
+	/* The answer may never come. If it does all the same it must find no second question that it
+	 * could be taken for: the sender comes back with another connection. */
+	if (p->asked) {
+		front_txn_end(p);
+		rs_lmtps_abort(p->engine, "A part of the service is being started again");
 	}
 	for (guint i = 0; peer == RS_ROLE_STORE && i < p->rcpts->len; i++) {
 		struct mail_rcpt *r = front_txn_rcpt_at(p, i);
