@@ -54,6 +54,8 @@ void rs_conf_destroy(struct rs_conf **cp)
 	if (c->listen)
 		g_ptr_array_unref(c->listen);
 	g_strfreev(c->store_roots);
+	if (c->proxy_trusted)
+		g_array_unref(c->proxy_trusted);
 	g_free(c);
 	*cp = NULL;
 }

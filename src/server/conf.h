@@ -79,6 +79,8 @@ struct rs_conf {
 	guint pre_login_timeout_s;
 	guint idle_timeout_s;
 	guint64 message_size;
+	/* [proxy] */
+	GArray *proxy_trusted; /* struct rs_net; NULL: nobody */
 };
 
 /* Parse `text`; `name` is the file's name for errors. -RS_ECONFIG with "name:line: what; cure". */

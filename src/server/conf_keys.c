@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/num.h"
+#include "server/address.h"
 
 /* --- plain setters ------------------------------------------------------------------------- */
 
@@ -223,6 +224,21 @@ static const char *set_roots(struct rs_conf *c, const struct conf_key *k, const 
 	return NULL;
 }
 
+static const char *set_trusted(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+	const char *why = NULL;
+
+	c->proxy_trusted = g_array_new(FALSE, FALSE, sizeof(struct rs_net));
+	for (char **p = parts; *p && !why; p++) {
+		struct rs_net net;
+
+		why = rs_net_parse(g_strstrip(*p), &net);
+		g_array_append_val(c->proxy_trusted, net);
+	}
+	return why;
+}
+
 static const char *set_log_format(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
 	c->log_json = strcmp(value, "json") == 0;
@@ -299,7 +315,8 @@ const struct conf_key conf_keys[] = {
 		"seconds; RFC 1939: at least 600"},
 	{"limits", "message-size", set_size, AT(message_size), 1024, G_MAXINT64,
 		"largest message taken"},
-	{"proxy", "trusted", set_later, 0, 0, 0, "not built yet"},
+	{"proxy", "trusted", set_trusted, 0, 0, 0,
+		"balancers that must send the PROXY protocol: ADDRESS/BITS, …"},
 	{"submission", "relay", set_later, 0, 0, 0, "not built yet"},
 	{"submission", "local-domains", set_later, 0, 0, 0, "not built yet"},
 };

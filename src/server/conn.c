@@ -7,11 +7,11 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <string.h>
 
 #include "base/secret.h"
+#include "server/address.h"
 #include "server/front.h"
 #include "server/stats.h"
 
@@ -304,23 +304,46 @@ bool rs_conn_tls(struct rs_conn *c, SSL_CTX *ctx)
 	return true;
 }
 
+bool rs_conn_tls_first(struct rs_conn *c, SSL_CTX *ctx)
+{
+	struct rs_slice held = rs_buf_slice(&c->in);
+	g_autofree uint8_t *octets = held.n ? g_memdup2(held.p, held.n) : NULL;
+
+	rs_buf_clear(&c->in);
+	rs_buf_shrink(&c->in);
+	if (!rs_conn_tls(c, ctx))
+		return false;
+	if (octets && BIO_write(SSL_get_rbio(c->ssl), octets, (int)held.n) != (int)held.n)
+		return false;
+	if (octets)
+		shake(c);
+	if (octets && !c->closing && !c->shaking)
+		decrypt(c);
+	return true;
+}
+
 /* --- accepting ----------------------------------------------------------------------------- */
 
 static void name_peer(struct rs_conn *c)
 {
-	const struct sockaddr_in *v4 = (const void *)&c->peer;
-	const struct sockaddr_in6 *v6 = (const void *)&c->peer;
+	struct rs_ip ip;
 
-	if (c->peer.ss_family == AF_INET) {
-		(void)inet_ntop(AF_INET, &v4->sin_addr, c->peer_text, sizeof(c->peer_text));
-		c->loopback = ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-	} else if (c->peer.ss_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &v6->sin6_addr, c->peer_text, sizeof(c->peer_text));
-		c->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-	} else {
+	if (!rs_ip_of(&c->peer, &ip)) {
 		g_strlcpy(c->peer_text, "unix", sizeof(c->peer_text));
 		c->loopback = true;
+		return;
 	}
+	if (rs_ip_is_v4(&ip))
+		(void)inet_ntop(AF_INET, ip.octets + 12, c->peer_text, sizeof(c->peer_text));
+	else
+		(void)inet_ntop(AF_INET6, ip.octets, c->peer_text, sizeof(c->peer_text));
+	c->loopback = rs_ip_is_loopback(&ip);
+}
+
+void rs_conn_set_peer(struct rs_conn *c, const struct sockaddr_storage *from)
+{
+	c->peer = *from;
+	name_peer(c);
 }
 
 static void on_refused(uv_handle_t *h)

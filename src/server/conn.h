@@ -55,7 +55,9 @@ struct rs_conn {
 	enum rs_service service;
 	struct sockaddr_storage peer;
 	char peer_text[64];
+	char proxy_text[64]; /* the balancer that named the client; "": none */
 	bool loopback;
+	bool admitted;    /* its address is known and counted */
 	struct rs_buf in; /* received, decrypted, not taken */
 	SSL *ssl;         /* NULL: no TLS */
 	bool shaking;     /* the handshake is not done */
@@ -78,6 +80,12 @@ struct rs_conn *rs_conn_accept(
 
 /* Begin TLS; nothing of the input so far may be held by then. False: out of memory. */
 bool rs_conn_tls(struct rs_conn *c, SSL_CTX *ctx);
+
+/* The same for a service that begins with TLS: what was received already is the handshake. */
+bool rs_conn_tls_first(struct rs_conn *c, SSL_CTX *ctx);
+
+/* The client is at `from`, not where the connection comes from (front_proxy.c). */
+void rs_conn_set_peer(struct rs_conn *c, const struct sockaddr_storage *from);
 
 /* Hand octets to the kernel; returns how many were taken (0: wait, step comes when there is room). */
 size_t rs_conn_write(struct rs_conn *c, struct rs_slice s);

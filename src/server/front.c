@@ -144,7 +144,6 @@ static void list_add(struct front *f, struct rs_conn *c)
 		f->conns->prev = c;
 	f->conns = c;
 	f->conns_n++;
-	count_address(f, c, 1);
 	rs_stats_add(RS_STAT_CONNECTIONS + (unsigned)c->service, 1);
 	rs_stats_add(RS_STAT_OPEN + (unsigned)c->service, 1);
 }
@@ -160,7 +159,8 @@ void front_conn_forget(struct rs_conn *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	f->conns_n--;
-	count_address(f, c, -1);
+	if (c->admitted)
+		count_address(f, c, -1);
 	rs_stats_sub(RS_STAT_OPEN + (unsigned)c->service, 1);
 	if ((f->proc->stopping || f->proc->draining) && f->conns_n == 0)
 		rs_role_leave(f->proc, 0);
@@ -193,6 +193,27 @@ static void turn_away(struct rs_conn *c)
 	rs_conn_close(c, false); /* under TLS a handshake would cost more than it tells */
 }
 
+void front_admit(struct rs_conn *c)
+{
+	struct front *f = c->front;
+
+	c->ops = &refused_ops;
+	c->admitted = true;
+	count_address(f, c, 1);
+	if (too_many(f, c)) {
+		turn_away(c);
+		return;
+	}
+	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "proxy",
+		c->proxy_text[0] ? c->proxy_text : NULL, "service", rs_service_name(c->service),
+		NULL);
+	if (c->service == RS_SERVICE_LMTP) {
+		front_mail_begin(c);
+	} else {
+		front_pop3_begin(c);
+	}
+}
+
 static void on_connection(uv_stream_t *s, int status)
 {
 	struct front *f = s->loop->data;
@@ -209,13 +230,10 @@ static void on_connection(uv_stream_t *s, int status)
 	c->ops = &refused_ops;
 	c->began_ms = uv_now(s->loop);
 	list_add(f, c);
-	if (too_many(f, c)) {
-		turn_away(c);
-	} else if (service == RS_SERVICE_LMTP) {
-		front_mail_begin(c);
-	} else {
-		front_pop3_begin(c);
-	}
+	if (front_proxy_wanted(c))
+		front_proxy_begin(c);
+	else
+		front_admit(c);
 }
 
 static void on_listener_closed(uv_handle_t *h)

@@ -4,6 +4,7 @@
 #define RS_SERVER_FRONT_H
 
 #include "proto/lmtps.h"
+#include "server/address.h"
 #include "server/conn.h"
 #include "server/role.h"
 #include "server/store.h"
@@ -41,6 +42,13 @@ uint64_t front_txn_id(struct rs_conn *c); /* of its next transaction */
 void front_sess_add(struct front *f, struct front_sess *s);
 void front_sess_remove(struct front *f, struct front_sess *s);
 void front_conn_forget(struct rs_conn *c); /* called by conn.c when a connection is freed */
+
+/* The address of a connection is known: to its driver with it, or away where it is one too many. */
+void front_admit(struct rs_conn *c);
+
+/* front_proxy.c */
+bool front_proxy_wanted(const struct rs_conn *c);
+void front_proxy_begin(struct rs_conn *c);
 
 /* front_admin.c */
 bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);

@@ -213,8 +213,6 @@ void front_mail_begin(struct rs_conn *c)
 	rs_buf_init(&p->chunk, RS_MSG_INLINE_MAX);
 	c->driver = p;
 	c->ops = &conn_ops;
-	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "service",
-		rs_service_name(c->service), NULL);
 	rs_conn_alive(c, rs_lmtps_idle_s(p->engine));
 	front_mail_step(c);
 }

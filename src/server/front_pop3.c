@@ -730,11 +730,9 @@ void front_pop3_begin(struct rs_conn *c)
 	c->driver = p;
 	c->ops = &conn_ops;
 	front_sess_add(c->front, &p->sess);
-	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "service",
-		rs_service_name(c->service), NULL);
 	rs_conn_alive(c, rs_pop3s_idle_s(p->engine));
 	if (c->service != RS_SERVICE_POP3S)
 		step(c);
-	else if (!rs_conn_tls(c, c->front->tls))
+	else if (!rs_conn_tls_first(c, c->front->tls))
 		rs_conn_close(c, false);
 }

@@ -61,6 +61,8 @@ static const struct family {
 		"Connections that are open."},
 	{"restante_connections_turned_away", COUNTER, RS_STAT_TURNED_AWAY, NULL, NULL,
 		"Connections over a ceiling."},
+	{"restante_proxy_header_errors", COUNTER, RS_STAT_PROXY_BAD, NULL, NULL,
+		"Connections of trusted balancers without a right PROXY header."},
 	{"restante_tls_handshakes", COUNTER, RS_STAT_TLS_OK, NULL, NULL, "TLS handshakes done."},
 	{"restante_tls_resumed", COUNTER, RS_STAT_TLS_RESUMED, NULL, NULL,
 		"TLS handshakes that resumed a session."},

@@ -46,6 +46,7 @@ enum rs_stat {
 	RS_STAT_CONNECTIONS = 0,                           /* by service */
 	RS_STAT_OPEN = RS_STAT_CONNECTIONS + RS_SERVICE_N, /* gauge, by service */
 	RS_STAT_TURNED_AWAY = RS_STAT_OPEN + RS_SERVICE_N,
+	RS_STAT_PROXY_BAD, /* a balancer without its header */
 	RS_STAT_TLS_OK,
 	RS_STAT_TLS_RESUMED,
 	RS_STAT_TLS_FAILED,
