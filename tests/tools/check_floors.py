@@ -3,6 +3,7 @@
 1. Every #include "floor/…" in src/ goes down the table below; client and server never meet.
 2. Floors 0 and 1 include of the system only what computes: no socket, clock, file, log.
 3. What the archives of floors 0 and 1 leave undefined is on a short list (nm).
+4. Random octets come from the kernel, never from GLib, which falls back to the time in a sandbox.
 
 check_floors.py SOURCE_ROOT ARCHIVE…    prints TAP; exit 1 when something is wrong.
 """
@@ -45,6 +46,19 @@ def includes(root):
                             yield path, n, found.group(1), found.group(2)
 
 
+def check_chance(root):
+    """GLib's random numbers fall back to the time where /dev/urandom is out of reach."""
+    wrong = []
+    for folder, _, files in os.walk(os.path.join(root, "src")):
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            with open(path, encoding="utf-8") as f:
+                for n, line in enumerate(f, 1):
+                    if re.search(r"\bg_(random|rand|uuid_string_random)\w*\(", line):
+                        wrong.append(f"{os.path.relpath(path, root)}:{n}: ask the kernel (getrandom, RAND_bytes)")
+    return wrong
+
+
 def check_includes(root):
     wrong = []
     for path, n, kind, what in includes(root):
@@ -78,7 +92,8 @@ def check_symbols(archives):
 def main():
     root, archives = sys.argv[1], sys.argv[2:]
     parts = [("includes go down the floors only", check_includes(root)),
-             ("floors 0 and 1 need nothing but memory", check_symbols(archives))]
+             ("floors 0 and 1 need nothing but memory", check_symbols(archives)),
+             ("chance comes from the kernel only", check_chance(root))]
     print(f"1..{len(parts)}")
     for i, (name, wrong) in enumerate(parts, 1):
         print(f"{'not ' if wrong else ''}ok {i} - {name}")
