@@ -21,7 +21,6 @@ int cmd_serve(int argc, char **argv)
 int cmd_check_config(int argc, char **argv)
 {
 	g_autofree char *file = NULL;
-	struct rs_userdb *users = NULL;
 	struct rs_conf *conf = NULL;
 	struct rs_err err;
 	int status;
@@ -32,8 +31,7 @@ int cmd_check_config(int argc, char **argv)
 		return status;
 	rc = rs_conf_load(file, &conf, NULL, NULL, &err);
 	if (rc == 0)
-		rc = rs_userdb_open(conf->users, &users, &err);
-	rs_userdb_destroy(&users);
+		rc = rs_userdb_try(conf->users, &err);
 	if (conf)
 		rs_conf_destroy(&conf);
 	if (rc < 0)

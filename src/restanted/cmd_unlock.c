@@ -16,20 +16,19 @@
 /* Where the mail of `address` lies, as far as the configuration tells; NULL: it does not. */
 static char *mailbox_of(const struct rs_conf *conf, const char *address)
 {
-	struct rs_userdb *db = NULL;
 	struct rs_user nobody = {.name = NULL};
-	const struct rs_user *u = NULL;
+	struct rs_user *u = NULL;
 	char name[256];
 	char *path = NULL;
 
 	if (!conf->store_path || rs_user_name_clean(rs_slice_str(address), name) < 0)
 		return NULL;
 	nobody.name = name;
-	if (rs_userdb_open(conf->users, &db, NULL) == 0)
-		u = rs_userdb_find(db, name);
+	if (rs_userdb_find_now(conf->users, name, &u, NULL) < 0)
+		u = NULL;
 	if (rs_user_mailbox(u ? u : &nobody, conf->store_path, &path, NULL) < 0)
 		path = NULL;
-	rs_userdb_destroy(&db);
+	rs_user_free(u);
 	return path;
 }
 

@@ -75,17 +75,6 @@ static void print_user(void *arg, const struct rs_user *u)
 		u->pop3 ? "" : " pop3=no", u->smtp ? "" : " smtp=no");
 }
 
-static int list(const struct rs_conf *conf, struct rs_err *err)
-{
-	struct rs_userdb *db = NULL;
-	int rc = rs_userdb_open(conf->users, &db, err);
-
-	if (rc == 0)
-		rs_userdb_each(db, print_user, NULL);
-	rs_userdb_destroy(&db);
-	return rc;
-}
-
 static int run(const struct rs_conf *conf, const char *what, const char *address, bool from_stdin,
 	struct rs_err *err)
 {
@@ -93,7 +82,7 @@ static int run(const struct rs_conf *conf, const char *what, const char *address
 	int rc;
 
 	if (strcmp(what, "list") == 0)
-		return list(conf, err);
+		return rs_userdb_each(conf->users, print_user, NULL, err);
 	if (!address)
 		return rs_err_set(err, RS_EINVAL, "user %s wants an ADDRESS", what);
 	if (rs_user_name_clean(rs_slice_str(address), name) < 0)

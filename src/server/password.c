@@ -1,9 +1,12 @@
-/* password.c - checking and making password fields. Schemes: every one of crypt(3), {PLAIN}. */
-#include "server/userdb.h"
+/* password.c - see password.h */
+#include "server/password.h"
 
 #include <crypt.h>
 #include <errno.h>
+#include <glib.h>
 #include <string.h>
+
+#include "base/secret.h"
 
 #define SCHEME_MAX 32u
 
@@ -47,6 +50,14 @@ bool rs_password_known(const char *stored)
 	char scheme[SCHEME_MAX];
 
 	return hash_of(stored, scheme) && (is_plain(scheme) || is_crypt(scheme));
+}
+
+const char *rs_password_plain(const char *stored)
+{
+	char scheme[SCHEME_MAX];
+	const char *rest = stored ? hash_of(stored, scheme) : NULL;
+
+	return rest && is_plain(scheme) ? rest : NULL;
 }
 
 static bool crypt_check(const char *hash, const char *given)

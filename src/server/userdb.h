@@ -1,37 +1,65 @@
-/* userdb - who lives here. Used by the auth role, by `restanted user` and `restanted deliver`.
- * passwd-file lines are Dovecot's: user:{SCHEME}hash:uid:gid:gecos:home:shell:key=value …
- * A missing scheme means crypt(3). User names compare in ASCII lower case. */
+/* userdb - who lives here: one interface, a database behind it (userdb_int.h). Used by the auth role,
+ * by `restanted user`, `deliver` and `unlock`.
+ *
+ *   passwd-file:/PATH    userdb_passwd.c: a table in memory; answers at once, or when a file that has
+ *                        changed has been read
+ *
+ * A question is answered exactly once, by a call on the thread of the loop, perhaps before the call that
+ * asked returns. An answer may take as long as the database does; who asked keeps no lock meanwhile. */
 #ifndef RS_SERVER_USERDB_H
 #define RS_SERVER_USERDB_H
 
 #include <glib.h>
+#include <uv.h>
 
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/slice.h"
+#include "server/password.h"
 
 struct rs_user {
-	char *name;     /* as in the file, lower case            */
-	char *password; /* "{SCHEME}hash" or a bare crypt(3) hash */
-	char *maildir;  /* maildir= key, or NULL                 */
-	char *rules;    /* of the mailbox: LF "key=value" each (server/mailbox.h), or NULL */
+	char *name;     /* the one right way to write it, lower case */
+	char *password; /* "{SCHEME}hash" or a bare crypt(3) hash; NULL: the database checks itself */
+	char *maildir; /* maildir= key, or NULL                     */
+	char *rules;   /* of the mailbox: LF "key=value" each (server/mailbox.h), or NULL */
 	gboolean pop3;
 	gboolean smtp;
 	gboolean disabled;
 };
 
+void rs_user_free(struct rs_user *u); /* wiped; NULL is fine */
+
 struct rs_userdb;
 
-/* spec: "passwd-file:/path". Read whole.
- * -RS_ECONFIG names file and line. */
-int rs_userdb_open(const char *spec, struct rs_userdb **out, struct rs_err *err) RS_MUST_USE;
+/* The answer: 0 and the user (taken: yours), -RS_ENOENT and NULL: nobody is called so,
+ * -RS_ETEMP and NULL: the database cannot be asked now. */
+typedef void (*rs_user_fn)(void *arg, int rc, struct rs_user *u);
+
+/* spec as in [auth] users. A file is read whole, and what is wrong with it is an error with file and
+ * line; a database that is reached over a socket need not be there yet. `loop` is lent for life.
+ * -RS_ECONFIG. */
+int rs_userdb_open(
+	uv_loop_t *loop, const char *spec, struct rs_userdb **out, struct rs_err *err) RS_MUST_USE;
+/* Questions without an answer get -RS_ETEMP now. Memory may be given back by a later turn of the loop. */
 void rs_userdb_destroy(struct rs_userdb **db);
-/* Read the file again if it has changed. On failure the old table stays in use. */
-int rs_userdb_refresh(struct rs_userdb *db, struct rs_err *err) RS_MUST_USE;
-/* Borrowed until the next refresh; NULL: no such user. */
-const struct rs_user *rs_userdb_find(struct rs_userdb *db, const char *name);
-void rs_userdb_each(
-	struct rs_userdb *db, void (*fn)(void *arg, const struct rs_user *u), void *arg);
+
+/* `name` as rs_user_name_clean made it. */
+void rs_userdb_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, void *arg);
+
+/* Is `given` the password of `u` (NULL: nobody is called `name`)? The cost of a no tells nothing about
+ * whether there is such a user (password.h). Blocks: worker thread.
+ * 0, -RS_EAUTH: no, -RS_ETEMP: cannot be told now. */
+int rs_userdb_check(struct rs_userdb *db, const char *name, const struct rs_user *u,
+	struct rs_slice given) RS_MUST_USE;
+
+/* For commands: open and close again; what is wrong with it? */
+int rs_userdb_try(const char *spec, struct rs_err *err) RS_MUST_USE;
+/* For commands: open, ask, wait, close. 0, -RS_ENOENT, -RS_ETEMP, -RS_ECONFIG. */
+int rs_userdb_find_now(
+	const char *spec, const char *name, struct rs_user **out, struct rs_err *err) RS_MUST_USE;
+/* For commands: every user, by name. -RS_EINVAL: this database cannot list them. */
+int rs_userdb_each(const char *spec, void (*fn)(void *arg, const struct rs_user *u), void *arg,
+	struct rs_err *err) RS_MUST_USE;
 
 /* Change the file: atomically replaced, durable, mode and owner kept, other lines untouched. */
 int rs_userdb_add(const char *spec, const char *name, const char *password_field,
@@ -45,12 +73,5 @@ int rs_user_name_clean(struct rs_slice given, char out[256]) RS_MUST_USE;
 /* Path of the mailbox: maildir= of the user, else `pattern` with %u %n %d. */
 int rs_user_mailbox(
 	const struct rs_user *u, const char *pattern, char **out, struct rs_err *err) RS_MUST_USE;
-
-/* A field whose scheme is one of ours; any other never matches, and is worth a line in the log. */
-bool rs_password_known(const char *stored);
-/* Does `given` match the stored field? Same time for any user of the same scheme; NULL stored: hashes
- * a dummy and says no. Blocks as long as the hash takes: worker thread. */
-bool rs_password_check(const char *stored, struct rs_slice given);
-int rs_password_hash(struct rs_slice given, char **out, struct rs_err *err) RS_MUST_USE;
 
 #endif

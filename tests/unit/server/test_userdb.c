@@ -11,6 +11,8 @@ struct place {
 	char *dir;
 	char *file;
 	char *spec;
+	uv_loop_t loop;
+	struct rs_userdb *db;
 	struct rs_err err;
 };
 
@@ -21,6 +23,7 @@ static int set_up(void **state)
 	p->dir = g_dir_make_tmp("rs-users-XXXXXX", NULL);
 	p->file = g_build_filename(p->dir, "users", NULL);
 	p->spec = g_strconcat("passwd-file:", p->file, NULL);
+	assert_int_equal(uv_loop_init(&p->loop), 0);
 	*state = p;
 	return 0;
 }
@@ -30,6 +33,9 @@ static int tear_down(void **state)
 	struct place *p = *state;
 	g_autofree char *lock = g_strconcat(p->file, ".lock", NULL);
 
+	rs_userdb_destroy(&p->db);
+	uv_run(&p->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&p->loop), 0);
 	g_remove(lock);
 	g_remove(p->file);
 	g_remove(p->dir);
@@ -53,33 +59,74 @@ static char *get(const struct place *p)
 	return text;
 }
 
+struct answer {
+	unsigned n;
+	int rc;
+	struct rs_user *user;
+};
+
+static void on_answer(void *arg, int rc, struct rs_user *u)
+{
+	struct answer *a = arg;
+
+	a->n++;
+	a->rc = rc;
+	a->user = u;
+}
+
+/* The user, waited for; NULL: nobody. Owned by the caller. */
+static struct rs_user *ask(struct place *p, const char *name)
+{
+	struct answer a = {.n = 0};
+
+	rs_userdb_ask(p->db, name, on_answer, &a);
+	while (a.n == 0)
+		uv_run(&p->loop, UV_RUN_ONCE);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(a.rc, a.user ? 0 : -RS_ENOENT);
+	return a.user;
+}
+
+static bool lives_here(struct place *p, const char *name)
+{
+	struct rs_user *u = ask(p, name);
+	bool is = u != NULL;
+
+	rs_user_free(u);
+	return is;
+}
+
 static void userdb__lines_are_those_of_dovecot(void **state)
 {
 	struct place *p = *state;
-	struct rs_userdb *db = NULL;
-	const struct rs_user *u;
+	struct rs_user *u;
 
 	put(p, "# ours\n\nAnna@Example.org:{PLAIN}x:1:1:gecos:/home:/bin/sh:userdb_quota=2M "
 	       "maildir=/m/anna pop3=no\r\nbert:$6$a$b\ncleo:x::::::disabled smtp=no "
 	       "allow_nets=::1");
-	assert_int_equal(rs_userdb_open(p->spec, &db, &p->err), 0);
-	u = rs_userdb_find(db, "anna@example.org");
+	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	u = ask(p, "anna@example.org");
 	assert_non_null(u);
+	assert_string_equal(u->name, "anna@example.org");
 	assert_string_equal(u->password, "{PLAIN}x");
 	assert_string_equal(u->maildir, "/m/anna");
 	assert_string_equal(u->rules, "\nquota=2M");
 	assert_false(u->pop3);
 	assert_true(u->smtp);
-	u = rs_userdb_find(db, "bert");
+	rs_user_free(u);
+	u = ask(p, "bert");
 	assert_non_null(u);
 	assert_string_equal(u->password, "$6$a$b");
 	assert_true(u->pop3 && !u->disabled);
-	u = rs_userdb_find(db, "cleo");
+	rs_user_free(u);
+	u = ask(p, "cleo");
 	assert_non_null(u);
 	assert_true(u->disabled && !u->smtp && u->pop3);
-	assert_null(rs_userdb_find(db, "# ours"));
-	rs_userdb_destroy(&db);
-	assert_null(db);
+	rs_user_free(u);
+	assert_false(lives_here(p, "# ours"));
+	assert_false(lives_here(p, "anna@example.or"));
+	assert_false(lives_here(p, "anna@example.orgg"));
+	assert_false(lives_here(p, ""));
 }
 
 static void userdb__a_wrong_line_is_named(void **state)
@@ -87,32 +134,57 @@ static void userdb__a_wrong_line_is_named(void **state)
 	static const char *const rows[] = {"anna", "../x:y", "a:b\nA:c", "a:b::::::quota=-1",
 		"a:b::::::view=newest:0", "a:b::::::maildir=rel", ":x"};
 
+	struct place *p = *state;
+
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		struct place *p = *state;
 		g_autofree char *text = g_strconcat("# 1\n", rows[i], "\n", NULL);
-		struct rs_userdb *db = NULL;
 
 		put(p, text);
-		assert_int_equal(rs_userdb_open(p->spec, &db, &p->err), -RS_ECONFIG);
+		assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), -RS_ECONFIG);
 		assert_non_null(strstr(p->err.text, i == 2 ? "users:3:" : "users:2:"));
-		assert_null(db);
+		assert_null(p->db);
 	}
+	assert_true(g_file_set_contents(p->file, "a:b\nc\0d:e\n", 10, NULL));
+	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), -RS_ECONFIG);
+	assert_non_null(strstr(p->err.text, "users:2:"));
 }
 
-static void userdb__refresh_keeps_the_old_table_when_the_file_became_wrong(void **state)
+/* Who asks after the file was changed gets what stands in it, however soon; a file that became wrong is
+ * not used, and one that is mended is. */
+static void userdb__a_changed_file_is_read_again_and_a_wrong_one_is_not_used(void **state)
 {
 	struct place *p = *state;
-	struct rs_userdb *db = NULL;
 
 	put(p, "anna:x\n");
-	assert_int_equal(rs_userdb_open(p->spec, &db, &p->err), 0);
+	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	assert_false(lives_here(p, "bert"));
 	put(p, "anna:x\nbert:y\n");
-	assert_int_equal(rs_userdb_refresh(db, &p->err), 0);
-	assert_non_null(rs_userdb_find(db, "bert"));
+	assert_true(lives_here(p, "bert"));
 	put(p, "broken\n");
-	assert_int_equal(rs_userdb_refresh(db, &p->err), -RS_ECONFIG);
-	assert_non_null(rs_userdb_find(db, "bert"));
-	rs_userdb_destroy(&db);
+	assert_true(lives_here(p, "bert"));
+	assert_int_equal(g_remove(p->file), 0);
+	assert_true(lives_here(p, "bert"));
+	put(p, "anna:x\n");
+	assert_false(lives_here(p, "bert"));
+	assert_true(lives_here(p, "anna"));
+}
+
+/* Questions that wait for a reading file are answered when the database goes, and only once. */
+static void userdb__whoever_waits_is_answered_at_the_end(void **state)
+{
+	struct place *p = *state;
+	struct answer a = {.n = 0};
+
+	put(p, "anna:x\n");
+	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	put(p, "anna:x\nbert:y\n");
+	rs_userdb_ask(p->db, "bert", on_answer, &a);
+	assert_int_equal(a.n, 0);
+	rs_userdb_destroy(&p->db);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(a.rc, -RS_ETEMP);
+	uv_run(&p->loop, UV_RUN_DEFAULT);
+	assert_int_equal(a.n, 1);
 }
 
 static void userdb__add_and_remove_leave_other_lines_and_the_mode(void **state)
@@ -241,7 +313,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLACE_TEST(userdb__lines_are_those_of_dovecot),
 		PLACE_TEST(userdb__a_wrong_line_is_named),
-		PLACE_TEST(userdb__refresh_keeps_the_old_table_when_the_file_became_wrong),
+		PLACE_TEST(userdb__a_changed_file_is_read_again_and_a_wrong_one_is_not_used),
+		PLACE_TEST(userdb__whoever_waits_is_answered_at_the_end),
 		PLACE_TEST(userdb__add_and_remove_leave_other_lines_and_the_mode),
 		PLACE_TEST(userdb__a_field_that_would_make_more_fields_is_refused),
 		PLACE_TEST(userdb__what_cannot_be_read_is_not_replaced),

@@ -1,0 +1,66 @@
+/* auth_int - the pieces of the auth role: auth.c (role, exchanges, finding a user), auth_login.c (is this
+ * the user?), auth_rcpt.c (does this address live here?).
+ *
+ * An exchange (front, session), auth_login.c:
+ *   IDLE --LOGIN--> WAITING (database, then hash) --yes--> gone (OPEN to the store)   --no--> gone (REFUSED)
+ *   IDLE --LOGIN of SASL--> CHALLENGED --LOGIN--> …
+ * Facts: exchanges exist only while a SASL exchange is half done or an answer of the database or of a
+ *        worker thread is awaited; the answer for one that has gone meanwhile (LOGIN_GONE, front lost) is
+ *        thrown away: `serial` is never used twice, numbers of fronts and sessions are. */
+#ifndef RS_SERVER_AUTH_INT_H
+#define RS_SERVER_AUTH_INT_H
+
+#include "proto/pop3.h"
+#include "proto/pop3s.h"
+#include "sasl/sasl.h"
+#include "server/log.h"
+#include "server/mailbox.h"
+#include "server/role.h"
+#include "server/userdb.h"
+
+struct auth {
+	struct rs_userdb *users;
+	GHashTable *exchanges; /* struct auth_exchange, keyed by itself */
+	uint64_t serial;       /* of the last exchange */
+	/* of the process at the other end of the link; what was asked by an older one is not answered */
+	uint32_t front_age[RS_ROLE_PEERS_MAX];
+};
+
+struct auth_exchange {
+	uint32_t front; /* key … */
+	uint64_t session;
+	uint64_t serial;
+	enum rs_service service;
+	struct rs_sasl_server *sasl; /* NULL: not SASL */
+	bool waiting;
+	char folder[RS_FOLDER_NAME_MAX + 1]; /* of user+folder; "": the main one */
+};
+
+/* --- users (auth.c) ------------------------------------------------------------------------ */
+
+/* `u` is taken; rc as rs_user_fn. `folder`: borrowed, "" for the main one. */
+typedef void (*auth_user_fn)(
+	struct rs_proc *r, void *arg, int rc, struct rs_user *u, const char *folder);
+
+/* Who is meant by `given`: the user of this name; for anna+junk@example.org anna, where nobody is called
+ * so, and the folder is "junk". `any`: also where that cannot be a folder's name ("" then). What cannot
+ * be a name is nobody. Answered exactly once, perhaps before this returns. */
+void auth_find_user(struct rs_proc *r, struct rs_slice given, bool any, auth_user_fn fn, void *arg);
+
+/* The link to the store that keeps this user: always the same one while their number stays; NULL: it is
+ * being started again. */
+struct rs_link *auth_store_of(struct rs_proc *r, const char *name);
+
+/* --- exchanges (auth.c) -------------------------------------------------------------------- */
+
+/* A new exchange in place of an older one of the same session. */
+struct auth_exchange *auth_exchange_new(struct auth *a, uint32_t front, uint64_t session);
+struct auth_exchange *auth_exchange_find(struct auth *a, uint32_t front, uint64_t session);
+void auth_exchange_forget(struct auth *a, uint32_t front, uint64_t session);
+
+/* --- messages ------------------------------------------------------------------------------ */
+
+bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
+bool auth_on_rcpt(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
+
+#endif

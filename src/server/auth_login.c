@@ -1,0 +1,250 @@
+/* auth_login.c - is this the user? See auth_int.h: the database is asked for the user, a worker thread for
+ * the password, and the store of a user who may come in answers the front. */
+#include "server/auth_int.h"
+
+#include <string.h>
+
+/* A question that is on its way: to the database, then to a worker thread. */
+struct login {
+	uv_work_t work;
+	struct rs_proc *proc;
+	uint32_t front;
+	uint64_t session;
+	uint64_t serial;
+	struct rs_user *user; /* NULL: nobody; the work is done all the same */
+	struct rs_secret *given;
+	struct rs_secret *name;  /* as given                     */
+	struct rs_secret *stamp; /* APOP: given is the digest    */
+	int rc;
+};
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_pop3_code code)
+{
+	struct rs_link *l = r->fronts[front];
+
+	auth_exchange_forget(r->arg, front, session);
+	if (!l)
+		return;
+	rs_link_begin(l, RS_MSG_REFUSED);
+	rs_link_u64(l, session);
+	rs_link_u8(l, (uint8_t)code);
+	rs_link_octets(l, rs_slice(NULL, 0));
+	rs_link_end(l);
+}
+
+static void challenge(struct rs_link *l, uint64_t session, struct rs_slice octets)
+{
+	rs_link_begin(l, RS_MSG_CHALLENGE);
+	rs_link_u64(l, session);
+	rs_link_octets(l, octets);
+	rs_link_end(l);
+}
+
+/* The user is who he says: the store hears of it and answers the front. */
+static void admit(struct rs_proc *r, const struct auth_exchange *e, const struct rs_user *u)
+{
+	struct rs_link *store = auth_store_of(r, u->name);
+	uint64_t session = e->session;
+	g_autofree char *mailbox = NULL;
+	struct rs_err err;
+
+	if (!store) {
+		refuse(r, e->front, session, RS_POP3_CODE_SYS_TEMP); /* never "wrong password" */
+		return;
+	}
+	if (rs_mailbox_text(u, r->conf->store_path ? r->conf->store_path : "%u", e->folder,
+		    &mailbox, &err) < 0) {
+		rs_log(RS_LOG_ERROR, "no-mailbox-path", "id", rs_log_id(session), "user", u->name,
+			"why", err.text, NULL);
+		refuse(r, e->front, session, RS_POP3_CODE_SYS_PERM);
+		return;
+	}
+	rs_link_begin(store, RS_MSG_OPEN);
+	rs_link_u32(store, e->front);
+	rs_link_u64(store, session);
+	rs_link_octets(store, rs_slice_str(u->name));
+	rs_link_octets(store, rs_slice_str(mailbox));
+	rs_link_end(store);
+	auth_exchange_forget(r->arg, e->front, session);
+}
+
+static bool may_come_in(const struct rs_user *u, enum rs_service service)
+{
+	bool pop3 = service == RS_SERVICE_POP3 || service == RS_SERVICE_POP3S;
+
+	return !u->disabled && (pop3 ? u->pop3 : u->smtp);
+}
+
+/* --- asking -------------------------------------------------------------------------------- */
+
+static void login_free(struct login *j)
+{
+	rs_user_free(j->user);
+	rs_secret_destroy(&j->given);
+	rs_secret_destroy(&j->name);
+	rs_secret_destroy(&j->stamp);
+	g_free(j);
+}
+
+/* j->rc says how it went. Taken. */
+static void answer(struct login *j)
+{
+	struct rs_proc *r = j->proc;
+	struct auth_exchange *e = auth_exchange_find(r->arg, j->front, j->session);
+
+	if (e && e->serial == j->serial) {
+		if (j->rc == 0 && j->user && may_come_in(j->user, e->service))
+			admit(r, e, j->user);
+		else
+			refuse(r, j->front, j->session,
+				j->rc == -RS_ETEMP ? RS_POP3_CODE_SYS_TEMP : RS_POP3_CODE_AUTH);
+	}
+	login_free(j);
+}
+
+/* A password that the work thread hashed. */
+static void check_work(uv_work_t *w)
+{
+	struct login *j = w->data;
+	const struct auth *a = j->proc->arg;
+
+	j->rc = rs_userdb_check(a->users, (const char *)j->name->octets, j->user,
+		rs_slice(j->given->octets, j->given->n));
+}
+
+static void check_done(uv_work_t *w, int status)
+{
+	answer(w->data);
+}
+
+/* RFC 1939 section 7: hex MD5 of timestamp and shared secret, which must be stored as it is. */
+static int check_apop(const struct login *j)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_MD5);
+	const char *plain = j->user ? rs_password_plain(j->user->password) : NULL;
+
+	g_checksum_update(sum, j->stamp->octets, (gssize)j->stamp->n);
+	g_checksum_update(sum, (const guchar *)(plain ? plain : ""), -1);
+	return j->proc->conf->apop && plain && j->stamp->n &&
+			       rs_secret_eq(rs_slice(j->given->octets, j->given->n),
+				       rs_slice_str(g_checksum_get_string(sum)))
+		       ? 0
+		       : -RS_EAUTH;
+}
+
+static void on_user(struct rs_proc *r, void *arg, int rc, struct rs_user *u, const char *folder)
+{
+	struct login *j = arg;
+	struct auth_exchange *e = auth_exchange_find(r->arg, j->front, j->session);
+
+	j->user = u;
+	j->rc = rc;
+	if (!e || e->serial != j->serial || rc == -RS_ETEMP) {
+		answer(j);
+		return;
+	}
+	g_strlcpy(e->folder, folder, sizeof(e->folder));
+	if (u && u->password && !rs_password_known(u->password))
+		rs_log(RS_LOG_WARNING, "unknown-scheme", "id", rs_log_id(e->session), "user",
+			u->name, "cure",
+			"a {SCHEME} of crypt(3) or {PLAIN}: restanted user remove, then add", NULL);
+	if (j->stamp) {
+		j->rc = check_apop(j);
+		answer(j);
+		return;
+	}
+	j->work.data = j;
+	if (uv_queue_work(&r->loop, &j->work, check_work, check_done) < 0) {
+		j->rc = -RS_ETEMP;
+		answer(j);
+	}
+}
+
+/* `stamp` NULL: `secret` is the password; else it is the digest of APOP. */
+static void check(struct rs_proc *r, struct auth_exchange *e, struct rs_slice user,
+	struct rs_slice secret, const struct rs_slice *stamp)
+{
+	struct login *j = g_new0(struct login, 1);
+
+	j->proc = r;
+	j->front = e->front;
+	j->session = e->session;
+	j->serial = e->serial;
+	e->waiting = true;
+	if (rs_secret_create(user, &j->name) < 0 || rs_secret_create(secret, &j->given) < 0 ||
+		(stamp && rs_secret_create(*stamp, &j->stamp) < 0)) {
+		j->rc = -RS_ETEMP;
+		answer(j);
+		return;
+	}
+	auth_find_user(r, user, false, on_user, j);
+}
+
+/* --- LOGIN --------------------------------------------------------------------------------- */
+
+static void step_sasl(struct rs_proc *r, struct auth_exchange *e, struct rs_slice in)
+{
+	struct rs_slice out;
+
+	switch (rs_sasl_server_step(e->sasl, in, &out)) {
+	case RS_SASL_CHALLENGE:
+		challenge(r->fronts[e->front], e->session, out);
+		break;
+	case RS_SASL_CREDENTIALS:
+		check(r, e, rs_sasl_server_user(e->sasl), rs_sasl_server_password(e->sasl), NULL);
+		break;
+	case RS_SASL_FAILED:
+		refuse(r, e->front, e->session, RS_POP3_CODE_AUTH);
+		break;
+	}
+}
+
+/* False: the mechanism is none of ours. */
+static bool begin_sasl(struct auth_exchange *e, struct rs_slice mech)
+{
+	char name[24];
+
+	return rs_slice_copy(mech, name, sizeof(name)) == 0 &&
+	       rs_sasl_server_create(name, &e->sasl) == 0;
+}
+
+bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
+{
+	uint64_t session = rs_msg_u64(m);
+	uint8_t service = rs_msg_u8(m);
+	uint8_t tls = rs_msg_u8(m);
+	uint8_t kind = rs_msg_u8(m);
+	bool first = rs_msg_u8(m) != 0;
+	bool has_secret = rs_msg_u8(m) != 0;
+	struct rs_slice mech = rs_msg_octets(m);
+	struct rs_slice user = rs_msg_octets(m);
+	struct rs_slice secret = rs_msg_octets(m);
+	struct rs_slice stamp = rs_msg_octets(m);
+	struct rs_slice peer = rs_msg_octets(m);
+	struct auth_exchange *e;
+
+	(void)tls;
+	(void)peer;
+	if (!rs_msg_end(m) || kind > RS_LOGIN_SASL || service >= RS_SERVICE_N)
+		return false;
+	e = auth_exchange_find(r->arg, front, session);
+	if (e && e->waiting)
+		return false; /* a second question before the first was answered */
+	if (kind != RS_LOGIN_SASL || first || !e)
+		e = auth_exchange_new(r->arg, front, session);
+	e->service = (enum rs_service)service;
+	if (kind != RS_LOGIN_SASL) {
+		check(r, e, user, secret, kind == RS_LOGIN_APOP ? &stamp : NULL);
+		return true;
+	}
+	if (first && !begin_sasl(e, mech)) {
+		refuse(r, front, session, RS_POP3_CODE_SYS_TEMP);
+		return true;
+	}
+	if (!e->sasl)
+		return false;
+	step_sasl(r, e, has_secret ? (secret.p ? secret : rs_slice("", 0)) : rs_slice(NULL, 0));
+	return true;
+}

@@ -1,0 +1,159 @@
+/* userdb.c - see userdb.h: which database a spec means, and what all of them have in common. */
+#include "server/userdb.h"
+
+#include <string.h>
+
+#include "server/mailbox.h"
+#include "server/userdb_int.h"
+
+void rs_user_free(struct rs_user *u)
+{
+	if (!u)
+		return;
+	if (u->password)
+		rs_wipe(u->password, strlen(u->password));
+	g_free(u->name);
+	g_free(u->password);
+	g_free(u->maildir);
+	g_free(u->rules);
+	g_free(u);
+}
+
+const char *rs_user_set(struct rs_user *u, const char *key, const char *value)
+{
+	if (rs_rules_is_key(key)) {
+		return rs_user_rule_add(u, key, value);
+	} else if (strcmp(key, "maildir") == 0) {
+		if (value[0] != '/')
+			return "maildir= is not an absolute path";
+		g_free(u->maildir);
+		u->maildir = g_strdup(value);
+	} else if (strcmp(key, "pop3") == 0) {
+		u->pop3 = strcmp(value, "no") != 0;
+	} else if (strcmp(key, "smtp") == 0) {
+		u->smtp = strcmp(value, "no") != 0;
+	} else if (strcmp(key, "disabled") == 0 || strcmp(key, "nologin") == 0) {
+		u->disabled = strcmp(value, "no") != 0;
+	}
+	return NULL;
+}
+
+/* --- the databases ------------------------------------------------------------------------- */
+
+static const struct rs_userdb_ops *const all[] = {&rs_userdb_passwd_ops};
+
+int rs_userdb_open(uv_loop_t *loop, const char *spec, struct rs_userdb **out, struct rs_err *err)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		if (g_str_has_prefix(spec, all[i]->prefix))
+			return all[i]->open(loop, spec + strlen(all[i]->prefix), out, err);
+	}
+	return rs_err_set(err, RS_ECONFIG, "[auth] users: '%s' is not passwd-file:/PATH", spec);
+}
+
+void rs_userdb_destroy(struct rs_userdb **db)
+{
+	if (*db)
+		(*db)->ops->destroy(*db);
+	*db = NULL;
+}
+
+void rs_userdb_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, void *arg)
+{
+	db->ops->ask(db, name, fn, arg);
+}
+
+int rs_userdb_check(
+	struct rs_userdb *db, const char *name, const struct rs_user *u, struct rs_slice given)
+{
+	if (db->ops->check)
+		return db->ops->check(db, name, u, given);
+	return rs_password_check(u ? u->password : NULL, given) ? 0 : -RS_EAUTH;
+}
+
+/* --- for commands -------------------------------------------------------------------------- */
+
+struct answer {
+	bool there;
+	int rc;
+	struct rs_user *user;
+};
+
+static void on_answer(void *arg, int rc, struct rs_user *u)
+{
+	struct answer *a = arg;
+
+	*a = (struct answer){.there = true, .rc = rc, .user = u};
+}
+
+static void finish(uv_loop_t *loop, struct rs_userdb **db)
+{
+	rs_userdb_destroy(db);
+	(void)uv_run(loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(loop);
+}
+
+static int begin(uv_loop_t *loop, const char *spec, struct rs_userdb **db, struct rs_err *err)
+{
+	int rc = uv_loop_init(loop) < 0 ? rs_err_set(err, RS_EIO, "no event loop") : 0;
+
+	if (rc < 0)
+		return rc;
+	rc = rs_userdb_open(loop, spec, db, err);
+	if (rc < 0)
+		finish(loop, db);
+	return rc;
+}
+
+int rs_userdb_try(const char *spec, struct rs_err *err)
+{
+	struct rs_userdb *db = NULL;
+	uv_loop_t loop;
+	int rc = begin(&loop, spec, &db, err);
+
+	if (rc == 0)
+		finish(&loop, &db);
+	return rc;
+}
+
+int rs_userdb_find_now(const char *spec, const char *name, struct rs_user **out, struct rs_err *err)
+{
+	struct answer a = {.there = false};
+	struct rs_userdb *db = NULL;
+	uv_loop_t loop;
+	int rc = begin(&loop, spec, &db, err);
+
+	if (rc < 0)
+		return rc;
+	rs_userdb_ask(db, name, on_answer, &a);
+	while (!a.there)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	finish(&loop, &db);
+	if (a.rc == 0)
+		*out = a.user;
+	else if (a.rc == -RS_ENOENT)
+		(void)rs_err_set(err, RS_ENOENT, "there is no user %s", name);
+	else
+		(void)rs_err_set(err, RS_ETEMP, "the database of users cannot be asked now");
+	return a.rc;
+}
+
+int rs_userdb_each(const char *spec, void (*fn)(void *arg, const struct rs_user *u), void *arg,
+	struct rs_err *err)
+{
+	struct rs_userdb *db = NULL;
+	uv_loop_t loop;
+	int rc = begin(&loop, spec, &db, err);
+
+	if (rc < 0)
+		return rc;
+	if (db->ops->each)
+		db->ops->each(db, fn, arg);
+	else
+		rc = rs_err_set(err, RS_EINVAL,
+			"[auth] users: %s is not a list that can be shown here; ask the database "
+			"itself",
+			spec);
+	finish(&loop, &db);
+	return rc;
+}
