@@ -15,7 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "proto/dot.h"
+#include "proto/downgrade.h"
 
 #define UNIQUE_MAX 180u
 #define HOST_MAX   40u
@@ -33,6 +33,7 @@ struct rs_deliv {
 	bool cr; /* a CR is held back: is an LF behind it? */
 	uint64_t size;
 	struct rs_wire_count wire;
+	struct rs_ascii_size ascii;
 	size_t buf_n;
 	uint8_t buf[BUF_N];
 };
@@ -94,11 +95,13 @@ int rs_deliv_begin(
 	d->m = m;
 	d->unique = unique ? g_strdup(unique) : unique_make();
 	rs_wire_count_init(&d->wire);
+	rs_ascii_size_init(&d->ascii);
 	/* a name given by the caller may be left over from a run that was killed: begin anew */
 	fd = m->fs->create(m->fs->ctx, m->tmp_fd, d->unique,
 		O_WRONLY | O_NOFOLLOW | (unique ? O_TRUNC : O_EXCL), FILE_MODE);
 	if (fd < 0) {
 		(void)rs_maildir_fail(err, -fd, "write into", m->path, "tmp");
+		rs_ascii_size_finish(&d->ascii);
 		g_free(d->unique);
 		g_free(d);
 		return -(int)rs_err_kind_of_errno(-fd);
@@ -120,6 +123,10 @@ static int flush(struct rs_deliv *d, struct rs_err *err)
 				err, (int)-k, "write a message into", d->m->path, NULL);
 		at += (size_t)k;
 	}
+	/* most headers are whole and ASCII in the first piece: then nothing more is looked at */
+	if (d->size == 0 && rs_header_is_ascii(d->buf, d->buf_n))
+		d->ascii.over = true;
+	rs_ascii_size_add(&d->ascii, d->buf, d->buf_n);
 	d->size += d->buf_n;
 	rs_wire_count_add(&d->wire, d->buf, d->buf_n);
 	d->buf_n = 0;
@@ -165,6 +172,20 @@ int rs_deliv_write(struct rs_deliv *d, const void *p, size_t n, struct rs_err *e
 	return rc;
 }
 
+static void name_make(struct rs_deliv *d)
+{
+	uint64_t wire = rs_wire_count_end(&d->wire);
+	uint64_t ascii = rs_ascii_size_end(&d->ascii, wire);
+	size_t n;
+
+	(void)snprintf(d->name, sizeof(d->name), "%s,S=%" G_GUINT64_FORMAT ",W=%" G_GUINT64_FORMAT,
+		d->unique, d->size, wire);
+	n = strlen(d->name);
+	if (ascii != wire)
+		(void)snprintf(d->name + n, sizeof(d->name) - n, ",U=%" G_GUINT64_FORMAT,
+			ascii == RS_DOWNGRADE_NONE ? 0 : ascii);
+}
+
 int rs_deliv_finish(struct rs_deliv *d, struct rs_err *err)
 {
 	static const uint8_t cr = '\r';
@@ -178,8 +199,7 @@ int rs_deliv_finish(struct rs_deliv *d, struct rs_err *err)
 		rc = flush(d, err);
 	if (rc < 0)
 		return rc;
-	(void)snprintf(d->name, sizeof(d->name), "%s,S=%" G_GUINT64_FORMAT ",W=%" G_GUINT64_FORMAT,
-		d->unique, d->size, rs_wire_count_end(&d->wire));
+	name_make(d);
 	d->state = FINISHED;
 	return 0;
 }
@@ -265,6 +285,7 @@ void rs_deliv_destroy(struct rs_deliv **d)
 	(void)fs->close(fs->ctx, (*d)->fd);
 	if ((*d)->state != PUBLISHED)
 		(void)fs->unlink(fs->ctx, (*d)->m->tmp_fd, (*d)->unique);
+	rs_ascii_size_finish(&(*d)->ascii);
 	g_free((*d)->unique);
 	g_free(*d);
 	*d = NULL;

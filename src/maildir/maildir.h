@@ -3,7 +3,8 @@
  *
  * Form on disk: Maildir (tmp, new, cur), one message a file, LF line ends. Our own names are
  *   <seconds>.M<microseconds>P<pid>Q<counter>R<random>.<host>,S=<octets in file>,W=<octets as sent>
- * so that no body has to be read for its size. Flags of other programs (":2,S") are kept. */
+ * so that no body has to be read for its size. One with UTF-8 in its header (proto/downgrade.h) has
+ *   ,U=<octets as sent when it is downgraded>, or ,U=0 where it cannot be, behind that. Flags of other programs (":2,S") are kept. */
 #ifndef RS_MAILDIR_MAILDIR_H
 #define RS_MAILDIR_MAILDIR_H
 
@@ -21,6 +22,7 @@ struct rs_maildir_name {
 	struct rs_slice flags;  /* letters behind ":2,", empty when none              */
 	uint64_t size;          /* ,S= or UINT64_MAX when not told or unreadable      */
 	uint64_t wire;          /* ,W= or UINT64_MAX                                  */
+	uint64_t ascii;         /* ,U= or UINT64_MAX; 0: there is no downgraded form  */
 	uint64_t seconds;       /* leading digits: time of arrival, 0 when none       */
 };
 

@@ -3,8 +3,8 @@
 
 #include "base/num.h"
 
-/* Value of ",S=" or ",W=" in the fields behind the first comma; UINT64_MAX when not there. */
-static uint64_t field(struct rs_slice fields, char key)
+/* The values of ",S=", ",W=" and ",U=" in the fields behind the first comma. */
+static void fields_parse(struct rs_slice fields, struct rs_maildir_name *out)
 {
 	while (fields.n) {
 		size_t end = rs_slice_find(rs_slice_sub(fields, 1, fields.n), ',') + 1;
@@ -12,11 +12,17 @@ static uint64_t field(struct rs_slice fields, char key)
 		uint64_t v;
 
 		fields = rs_slice_sub(fields, end, fields.n);
-		if (f.n > 2 && f.p[0] == (uint8_t)key && f.p[1] == '=' &&
-			rs_num_u64(rs_slice_sub(f, 2, f.n), UINT64_MAX - 1, &v) == 0)
-			return v;
+		if (f.n <= 2 || f.p[1] != '=' ||
+			rs_num_u64(rs_slice_sub(f, 2, f.n), UINT64_MAX - 1, &v) < 0)
+			continue;
+		/* the first of each kind counts */
+		if (f.p[0] == 'S' && out->size == UINT64_MAX)
+			out->size = v;
+		else if (f.p[0] == 'W' && out->wire == UINT64_MAX)
+			out->wire = v;
+		else if (f.p[0] == 'U' && out->ascii == UINT64_MAX)
+			out->ascii = v;
 	}
-	return UINT64_MAX;
 }
 
 void rs_maildir_name_parse(struct rs_slice file_name, struct rs_maildir_name *out)
@@ -33,8 +39,10 @@ void rs_maildir_name_parse(struct rs_slice file_name, struct rs_maildir_name *ou
 	comma = rs_slice_find(out->base, ',');
 	out->unique = rs_slice_sub(out->base, 0, comma);
 	fields = rs_slice_sub(out->base, comma, out->base.n);
-	out->size = field(fields, 'S');
-	out->wire = field(fields, 'W');
+	out->size = UINT64_MAX;
+	out->wire = UINT64_MAX;
+	out->ascii = UINT64_MAX;
+	fields_parse(fields, out);
 	while (digits < out->unique.n && out->unique.p[digits] >= '0' &&
 		out->unique.p[digits] <= '9')
 		digits++;

@@ -15,8 +15,9 @@ struct line {
 	uint16_t file_n;
 	bool in_new;
 	uint64_t wire;
-	uint64_t size; /* octets in the file; UINT64_MAX: could not be read */
-	uint32_t scan; /* place in the listing */
+	uint64_t ascii; /* UINT64_MAX: the same as wire; 0: none (sizes.h) */
+	uint64_t size;  /* octets in the file; UINT64_MAX: could not be read */
+	uint32_t scan;  /* place in the listing */
 	struct rs_slice uid;
 };
 
@@ -43,6 +44,7 @@ static void row_of(struct row *row, const struct rs_maildir_list *list, size_t i
 	row->line.uid = row->name.unique;
 	row->line.size = row->name.size;
 	row->line.wire = row->name.wire;
+	row->line.ascii = row->name.ascii;
 }
 
 /* --- sizes --------------------------------------------------------------------------------- */
@@ -66,8 +68,14 @@ static void size_of_row(struct rs_maildir *m, struct rs_uidlist *list, struct ro
 	if (known && known->size != UINT64_MAX) {
 		row->line.wire = known->wire;
 		row->line.size = known->size;
+		row->line.ascii = known->ascii;
 	} else {
-		rs_sizes_measure(m, &e, &row->name, &row->line.size, &row->line.wire);
+		struct rs_sizes sizes;
+
+		rs_sizes_measure(m, &e, &row->name, &sizes);
+		row->line.wire = sizes.wire;
+		row->line.size = sizes.size;
+		row->line.ascii = sizes.ascii;
 	}
 }
 
@@ -83,8 +91,10 @@ static void uidlist_save(
 	rs_uidlist_text_begin(text);
 	for (size_t i = 0; i < n; i++) {
 		const struct row *row = rows[i];
-		struct rs_uidlist_row line = {
-			.base = row->name.base, .wire = row->line.wire, .size = row->line.size};
+		struct rs_uidlist_row line = {.base = row->name.base,
+			.wire = row->line.wire,
+			.size = row->line.size,
+			.ascii = row->line.ascii};
 
 		if (line.size == UINT64_MAX || (!row->known && rs_sizes_ours(&row->name)))
 			continue;
@@ -189,18 +199,19 @@ static void uids_settle(struct row *const *rows, size_t n)
 /* --- the index ----------------------------------------------------------------------------- */
 
 /* The lines in the order of the table, into an index that has room for them. */
-static void index_fill(struct rs_index *x, const struct line *lines, uint32_t n)
+static void index_fill(struct rs_index *x, const struct line *lines, uint32_t n, uint32_t ascii_n)
 {
 	struct rs_index_row *rows = (void *)(uintptr_t)x->rows;
 	uint32_t *scan = (void *)(uintptr_t)x->scan;
 	char *names = (char *)(uintptr_t)x->names;
 	struct rs_drop_head *head = (void *)(uintptr_t)x->image.p;
 	struct rs_drop_row *table = (void *)(head + 1);
-	uint8_t *uids = (uint8_t *)(table + n);
+	struct rs_drop_ascii *ascii = (void *)(table + n);
+	uint8_t *uids = (uint8_t *)(ascii + ascii_n);
 	uint32_t name_at = 0;
 	uint32_t uid_at = 0;
 
-	*head = (struct rs_drop_head){.magic = RS_DROP_MAGIC, .rows_n = n};
+	*head = (struct rs_drop_head){.magic = RS_DROP_MAGIC, .rows_n = n, .ascii_n = ascii_n};
 	for (uint32_t i = 0; i < n; i++) {
 		const struct line *l = &lines[i];
 
@@ -216,6 +227,13 @@ static void index_fill(struct rs_index *x, const struct line *lines, uint32_t n)
 		memcpy(uids + uid_at, l->uid.p, l->uid.n);
 		uid_at += (uint32_t)l->uid.n;
 		head->octets += l->wire;
+		head->ascii += l->wire;
+		if (l->ascii == UINT64_MAX)
+			continue;
+		*ascii++ = (struct rs_drop_ascii){
+			.octets = l->ascii ? l->ascii : RS_DROP_NO_ASCII, .row = i};
+		if (l->ascii)
+			head->ascii += l->ascii - l->wire;
 	}
 	head->uids_n = uid_at;
 }
@@ -224,16 +242,20 @@ static int index_build(const struct line *lines, size_t n, struct rs_index *out)
 {
 	size_t names_n = 0;
 	size_t uids_n = 0;
+	uint32_t ascii_n = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		ascii_n += lines[i].ascii != UINT64_MAX;
 		names_n += lines[i].file_n + 1u;
 		uids_n += lines[i].uid.n;
 	}
 	if (n > RS_DROP_ROWS_MAX || names_n > UINT32_MAX || uids_n > UINT32_MAX)
 		return -RS_ELIMIT;
 	rs_index_create((uint32_t)n, names_n,
-		sizeof(struct rs_drop_head) + n * sizeof(struct rs_drop_row) + uids_n, out);
-	index_fill(out, lines, (uint32_t)n);
+		sizeof(struct rs_drop_head) + n * sizeof(struct rs_drop_row) +
+			ascii_n * sizeof(struct rs_drop_ascii) + uids_n,
+		out);
+	index_fill(out, lines, (uint32_t)n, ascii_n);
 	return rs_index_seal(out);
 }
 
@@ -326,12 +348,17 @@ static bool divide(struct merge *g, const struct rs_maildir_list *list)
 static struct line line_of_old(const struct merge *g, uint32_t i)
 {
 	const struct rs_index_row *row = &g->old->rows[i];
+	const struct rs_drop_ascii *a = rs_drop_ascii(&g->old->table, i);
+	uint64_t ascii = UINT64_MAX;
 
+	if (a)
+		ascii = a->octets == RS_DROP_NO_ASCII ? 0 : a->octets;
 	return (struct line){.file = g->old->names + row->name_at,
 		.file_n = row->name_n,
 		.in_new = row->in_new != 0,
 		.size = row->size,
 		.wire = rs_drop_octets(&g->old->table, i),
+		.ascii = ascii,
 		.uid = rs_drop_uid(&g->old->table, i),
 		.scan = g->place[i]};
 }

@@ -125,16 +125,22 @@ static int add_row(
 	const struct rs_drop *table = rs_maildrop_table(drop_of(s, row));
 	struct rs_slice uid = rs_drop_uid(table, row->at);
 	uint64_t octets = rs_drop_octets(table, row->at);
+	const struct rs_drop_ascii *a = rs_drop_ascii(table, row->at);
+	uint64_t ascii = a ? a->octets : RS_DROP_NO_ASCII;
 	g_autofree char *other = NULL;
+	int rc;
 
 	if (row->junk) {
 		octets += strlen(s->field) + 1; /* its LF is sent as CRLF */
+		if (ascii != RS_DROP_NO_ASCII)
+			ascii += strlen(s->field) + 1;
 		if (g_hash_table_contains(taken, &uid)) {
 			other = g_compute_checksum_for_data(G_CHECKSUM_SHA256, uid.p, uid.n);
 			uid = rs_slice_str(other);
 		}
 	}
-	return rs_drop_builder_add(b, octets, uid);
+	rc = rs_drop_builder_add(b, octets, uid);
+	return rc == 0 && a ? rs_drop_builder_ascii(b, ascii) : rc;
 }
 
 static int table_build(struct rs_shown *s, struct rs_err *err)

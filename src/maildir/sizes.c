@@ -4,8 +4,9 @@
  *                                  with ,S= when it is opened, so a changed file is an error of that
  *                                  message and never a wrong size on the wire.
  *   foreign, ,S= and ,W= there     Dovecot's ,W= leaves out the CRLF that POP3 adds to an
- *                                  unterminated last line: the last octet is read, once.
+ *                                  unterminated last line: the last octet is read, once, and the header.
  *   foreign, without them          the octets are counted, once.
+ * Whether there is UTF-8 in the header only our own names tell (,U=).
  * "Once": the result is kept in restante.uidl under the base name. */
 #include "maildir/sizes.h"
 
@@ -15,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/dot.h"
+#include "proto/downgrade.h"
 
 #define COUNT_CHUNK 16384u
 
@@ -51,51 +52,75 @@ bool rs_sizes_ours(const struct rs_maildir_name *n)
 	       literal(&p, ".");
 }
 
-static int count_octets(int fd, uint64_t size, uint64_t *wire)
+/* What rs_ascii_size_end says, as it is written down. */
+static uint64_t ascii_of(struct rs_ascii_size *z, uint64_t wire)
+{
+	uint64_t n = rs_ascii_size_end(z, wire);
+
+	if (n == RS_DOWNGRADE_NONE)
+		return 0;
+	return n == wire ? UINT64_MAX : n;
+}
+
+/* Read the file to its end, or (`header_only`) to that of its header; what was counted stays in *count. */
+static int read_through(int fd, uint64_t size, bool header_only, struct rs_ascii_size *z,
+	struct rs_wire_count *count)
 {
 	uint8_t buf[COUNT_CHUNK];
-	struct rs_wire_count count;
 	uint64_t got = 0;
 
-	rs_wire_count_init(&count);
-	while (got < size) {
-		ssize_t n = read(fd, buf, sizeof(buf));
+	while (got < size && !(header_only && z->over)) {
+		ssize_t n = pread(fd, buf, sizeof(buf), (off_t)got);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -EIO;
-		rs_wire_count_add(&count, buf, (size_t)n);
+			return -EIO; /* it is being written to */
+		if (got == 0 && rs_header_is_ascii(buf, (size_t)n))
+			z->over = true;
+		rs_ascii_size_add(z, buf, (size_t)n);
+		if (!header_only)
+			rs_wire_count_add(count, buf, (size_t)n);
 		got += (uint64_t)n;
 	}
-	*wire = rs_wire_count_end(&count);
-	return got == size ? 0 : -EIO; /* it is being written to */
+	return got <= size ? 0 : -EIO;
+}
+
+/* Of a readable file of out->size octets. */
+static int measure(int fd, const struct rs_maildir_name *n, struct rs_sizes *out)
+{
+	bool told = n->size == out->size && n->wire >= out->size && n->wire != UINT64_MAX;
+	struct rs_wire_count count;
+	struct rs_ascii_size z;
+	uint8_t last = '\n';
+	int rc;
+
+	rs_wire_count_init(&count);
+	rs_ascii_size_init(&z);
+	rc = read_through(fd, out->size, told, &z, &count);
+	if (rc == 0 && told && out->size)
+		rc = pread(fd, &last, 1, (off_t)out->size - 1) == 1 ? 0 : -EIO;
+	out->wire = told ? n->wire + (last == '\n' ? 0 : 2) : rs_wire_count_end(&count);
+	out->ascii = ascii_of(&z, out->wire);
+	rs_ascii_size_finish(&z);
+	return rc;
 }
 
 void rs_sizes_measure(struct rs_maildir *m, const struct rs_maildir_entry *e,
-	const struct rs_maildir_name *n, uint64_t *size, uint64_t *wire)
+	const struct rs_maildir_name *n, struct rs_sizes *out)
 {
 	int fd = rs_maildir_read_open(m, e, NULL);
 	struct stat st;
-	uint8_t last = '\n';
 	int rc = -1;
 
-	*size = UINT64_MAX;
-	*wire = 0;
+	*out = (struct rs_sizes){.size = UINT64_MAX, .ascii = UINT64_MAX};
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		*size = (uint64_t)st.st_size;
-		if (n->size == *size && n->wire >= *size && n->wire != UINT64_MAX) {
-			rc = st.st_size == 0 || pread(fd, &last, 1, st.st_size - 1) == 1 ? 0 : -1;
-			*wire = n->wire + (last == '\n' ? 0 : 2);
-		} else {
-			rc = count_octets(fd, *size, wire);
-		}
+		out->size = (uint64_t)st.st_size;
+		rc = measure(fd, n, out);
 	}
-	if (rc < 0) {
-		*size = UINT64_MAX;
-		*wire = 0;
-	}
+	if (rc < 0)
+		*out = (struct rs_sizes){.size = UINT64_MAX, .ascii = UINT64_MAX};
 	close(fd);
 }

@@ -8,9 +8,16 @@
 /* Is this a name of our own making (maildir.h)? Then its sizes are what delivery counted. */
 bool rs_sizes_ours(const struct rs_maildir_name *n);
 
-/* Read what the name does not tell. A message that cannot be read gets *size UINT64_MAX, *wire 0: it is
- * listed and fails when it is asked for. */
+struct rs_sizes {
+	uint64_t
+		size; /* octets in the file; UINT64_MAX: it cannot be read, it fails when it is asked for */
+	uint64_t wire; /* as sent; 0 when it cannot be read */
+	uint64_t
+		ascii; /* as sent when downgraded; UINT64_MAX: the same; 0: there is no such form */
+};
+
+/* Read what the name does not tell. */
 void rs_sizes_measure(struct rs_maildir *m, const struct rs_maildir_entry *e,
-	const struct rs_maildir_name *n, uint64_t *size, uint64_t *wire);
+	const struct rs_maildir_name *n, struct rs_sizes *out);
 
 #endif

@@ -30,12 +30,29 @@ static bool number(struct rs_slice *rest, uint64_t *out)
 	return true;
 }
 
+/* Octets as sent, and perhaps those of the downgraded form. */
+static bool wire_octets(struct rs_slice *rest, struct rs_uidlist_row *row)
+{
+	size_t n = rs_slice_find(*rest, ' ');
+	struct rs_slice word = rs_slice_sub(*rest, 0, n);
+	size_t slash = rs_slice_find(word, '/');
+
+	row->ascii = UINT64_MAX;
+	if (n == rest->n ||
+		rs_num_u64(rs_slice_sub(word, 0, slash), UINT64_MAX / 4, &row->wire) < 0 ||
+		(slash < word.n && rs_num_u64(rs_slice_sub(word, slash + 1, word.n), UINT64_MAX / 4,
+					   &row->ascii) < 0))
+		return false;
+	*rest = rs_slice_sub(*rest, n + 1, rest->n);
+	return true;
+}
+
 static bool parse_row(struct rs_slice *rest, struct rs_uidlist_row *row)
 {
 	size_t uid_n;
 	uint64_t n;
 
-	if (!number(rest, &row->wire) || !number(rest, &row->size))
+	if (!wire_octets(rest, row) || !number(rest, &row->size))
 		return false;
 	uid_n = rs_slice_find(*rest, ' ');
 	row->uid = rs_slice_sub(*rest, 0, uid_n);
@@ -119,8 +136,10 @@ void rs_uidlist_text_begin(GString *text)
 
 void rs_uidlist_text_row(GString *text, const struct rs_uidlist_row *row)
 {
-	g_string_append_printf(
-		text, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " ", row->wire, row->size);
+	g_string_append_printf(text, "%" G_GUINT64_FORMAT, row->wire);
+	if (row->ascii != UINT64_MAX)
+		g_string_append_printf(text, "/%" G_GUINT64_FORMAT, row->ascii);
+	g_string_append_printf(text, " %" G_GUINT64_FORMAT " ", row->size);
 	if (row->uid.n)
 		g_string_append_len(text, (const char *)row->uid.p, (gssize)row->uid.n);
 	else

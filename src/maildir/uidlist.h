@@ -1,6 +1,7 @@
 /* uidlist - what is remembered of messages whose names do not tell it: file restante.uidl.
  *   "restante-uidl 1" LF, then a line a message, in order:
  *     wire octets, blank, file octets, blank, UID or "-", blank, octets of the name, blank, base name, LF
+ *   where a message has UTF-8 in its header the first is wire octets, "/", octets when downgraded (0: cannot be)
  *   then "end " count LF.
  * Messages delivered by us have all of it in their names and need no line. "-" means the UID that
  * follows from the name; a UID given was imported and counts more than the name, as does the order of
@@ -20,6 +21,7 @@ struct rs_uidlist_row {
 	struct rs_slice uid;  /* n == 0: follows from the name */
 	uint64_t wire;
 	uint64_t size;
+	uint64_t ascii; /* UINT64_MAX: the same as wire; 0: there is no downgraded form */
 	uint32_t order; /* number of the line */
 	bool used;      /* the scan has met it */
 };

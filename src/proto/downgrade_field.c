@@ -77,7 +77,7 @@ static void put_phrase(struct ascii_out *o, struct rs_slice s)
 			i++;
 		o->rc = rs_buf_add(&text, &s.p[i], 1);
 	}
-	ascii_put_words(o, rs_buf_slice(&text));
+	downgrade_put_words(o, rs_buf_slice(&text));
 	rs_buf_finish(&text);
 }
 
@@ -86,8 +86,8 @@ static void put_phrase(struct ascii_out *o, struct rs_slice s)
 /* An address that can only be shown: an empty group with its text for a name (RFC 6857 section 3.1.8). */
 static void put_shown(struct ascii_out *o, struct rs_slice text)
 {
-	ascii_put_words(o, trim(text));
-	ascii_put_str(o, " :;");
+	downgrade_put_words(o, trim(text));
+	downgrade_put_str(o, " :;");
 }
 
 /* "name <address>", or an address with comments; without the blanks around it. */
@@ -113,7 +113,7 @@ static void put_mailbox(struct ascii_out *o, struct rs_slice s)
 
 		if (name.n) {
 			put_phrase(o, name);
-			ascii_put_str(o, " ");
+			downgrade_put_str(o, " ");
 		}
 		if (bare.n >= 2 && bare.p[0] == '<')
 			bare = rs_slice_sub(bare, 1, bare.n - 2);
@@ -121,13 +121,13 @@ static void put_mailbox(struct ascii_out *o, struct rs_slice s)
 		return; /* comments behind it: there is no place for them */
 	}
 	if (rs_ascii_only(name))
-		ascii_put(o, name);
+		downgrade_put(o, name);
 	else
 		put_phrase(o, name);
 	if (name.n)
-		ascii_put_str(o, " ");
-	ascii_put(o, addr);
-	ascii_put_text(o, behind, "()");
+		downgrade_put_str(o, " ");
+	downgrade_put(o, addr);
+	downgrade_put_text(o, behind, "()");
 }
 
 /* Does an address of this list, and not only a name, have UTF-8 in it? */
@@ -156,23 +156,23 @@ static void put_group(struct ascii_out *o, struct rs_slice s, size_t colon)
 	if (has_high_address(list)) {
 		put_phrase(o, name);
 		if (name.n)
-			ascii_put_str(o, " ");
+			downgrade_put_str(o, " ");
 		put_shown(o, list);
 		return;
 	}
 	if (rs_ascii_only(name))
-		ascii_put(o, name);
+		downgrade_put(o, name);
 	else
 		put_phrase(o, name);
-	ascii_put_str(o, ":");
+	downgrade_put_str(o, ":");
 	for (bool first = true; list.n; first = false) {
 		size_t n = outside(list, ",");
 
-		ascii_put_str(o, first ? " " : ",\n ");
+		downgrade_put_str(o, first ? " " : ",\n ");
 		put_mailbox(o, trim(rs_slice_sub(list, 0, n)));
 		list = rs_slice_sub(list, n + 1, list.n);
 	}
-	ascii_put_str(o, ";");
+	downgrade_put_str(o, ";");
 }
 
 /* Octets of the first element of an address list, up to its comma: a group goes on to its ';'. */
@@ -195,11 +195,11 @@ static void put_addresses(struct ascii_out *o, struct rs_slice s)
 		struct rs_slice e = rs_slice_sub(s, 0, n);
 
 		if (!first)
-			ascii_put_str(o, ",");
+			downgrade_put_str(o, ",");
 		if (rs_ascii_only(e)) {
-			ascii_put(o, e);
+			downgrade_put(o, e);
 		} else {
-			ascii_put_str(o, o->column > 50 ? "\n " : " ");
+			downgrade_put_str(o, o->column > 50 ? "\n " : " ");
 			if (colon != SIZE_MAX)
 				put_group(o, e, colon);
 			else
@@ -218,14 +218,14 @@ static void put_mime_part(struct ascii_out *o, struct rs_slice part)
 	struct rs_slice value = trim(rs_slice_sub(part, eq + 1, part.n));
 
 	if (eq == part.n || name.n == 0 || !rs_slice_graphic(name)) {
-		ascii_put_text(o, part, "()");
+		downgrade_put_text(o, part, "()");
 		return;
 	}
 	while (name.n > 1 && name.p[name.n - 1] == '*')
 		name.n--;
 	if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
 		value = rs_slice_sub(value, 1, value.n - 2);
-	ascii_put_param(o, name, value);
+	downgrade_put_param(o, name, value);
 }
 
 static void put_mime(struct ascii_out *o, struct rs_slice s)
@@ -235,9 +235,9 @@ static void put_mime(struct ascii_out *o, struct rs_slice s)
 		struct rs_slice part = rs_slice_sub(s, 0, n);
 
 		if (!first)
-			ascii_put_str(o, ";");
+			downgrade_put_str(o, ";");
 		if (rs_ascii_only(part))
-			ascii_put(o, part);
+			downgrade_put(o, part);
 		else
 			put_mime_part(o, part);
 		s = rs_slice_sub(s, n + 1, s.n);
@@ -273,27 +273,27 @@ static void put_received(struct ascii_out *o, struct rs_slice s)
 			}
 		}
 		if (rs_ascii_only(item))
-			ascii_put(o, item);
+			downgrade_put(o, item);
 		else
-			ascii_put_text(o, item, "()");
+			downgrade_put_text(o, item, "()");
 	}
 }
 
 static void put_comments(struct ascii_out *o, struct rs_slice s)
 {
-	ascii_put_text(o, s, "()");
+	downgrade_put_text(o, s, "()");
 }
 
 static void put_unstructured(struct ascii_out *o, struct rs_slice s)
 {
-	ascii_put_text(o, s, "");
+	downgrade_put_text(o, s, "");
 }
 
 /* The value as a whole, in a field that says that it is not the real one. */
 static void put_wrapped(struct ascii_out *o, struct rs_slice s)
 {
-	ascii_put_str(o, " ");
-	ascii_put_words(o, trim(s));
+	downgrade_put_str(o, " ");
+	downgrade_put_words(o, trim(s));
 }
 
 struct kind {
@@ -366,12 +366,12 @@ int downgrade_field(struct rs_slice field, struct rs_buf *out)
 	value = rs_slice_sub(field, name.p ? colon + 1 : 0, field.n);
 	value.n -= end_n;
 	if (kind->wrapped)
-		ascii_put_str(&o, "Downgraded-");
+		downgrade_put_str(&o, "Downgraded-");
 	if (name.p) {
-		ascii_put(&o, name);
-		ascii_put_str(&o, ":");
+		downgrade_put(&o, name);
+		downgrade_put_str(&o, ":");
 	}
 	kind->put(&o, value);
-	ascii_put(&o, rs_slice_sub(field, field.n - end_n, end_n));
+	downgrade_put(&o, rs_slice_sub(field, field.n - end_n, end_n));
 	return o.rc;
 }

@@ -22,15 +22,15 @@ static inline bool ascii_mark(const char *marks, uint8_t c)
 int downgrade_field(struct rs_slice field, struct rs_buf *out) RS_MUST_USE;
 
 /* downgrade_text.c */
-void ascii_put(struct ascii_out *o, struct rs_slice s); /* as it is */
-void ascii_put_str(struct ascii_out *o, const char *s);
+void downgrade_put(struct ascii_out *o, struct rs_slice s); /* as it is */
+void downgrade_put_str(struct ascii_out *o, const char *s);
 /* As encoded words of at most 75 octets, folded where needed (RFC 2047 sections 2 and 5). Line ends in `s` are left
  * out. Nothing for an empty text. */
-void ascii_put_words(struct ascii_out *o, struct rs_slice s);
+void downgrade_put_words(struct ascii_out *o, struct rs_slice s);
 /* Words that are not ASCII as encoded words, with the blanks between two such words; the rest as it is. `marks` are
  * octets that end a word beside blanks ("()" for comments). */
-void ascii_put_text(struct ascii_out *o, struct rs_slice s, const char *marks);
+void downgrade_put_text(struct ascii_out *o, struct rs_slice s, const char *marks);
 /* A parameter's value as RFC 2231 section 4 has it: name*=UTF-8''…, in pieces where it is long. */
-void ascii_put_param(struct ascii_out *o, struct rs_slice name, struct rs_slice value);
+void downgrade_put_param(struct ascii_out *o, struct rs_slice name, struct rs_slice value);
 
 #endif

@@ -15,7 +15,7 @@
 #define WORD_LEAST  12u /* fewer octets on this line: a new line is begun */
 #define PIECE_MAX_N 60u /* octets of a piece of a parameter, as they are written */
 
-void ascii_put(struct ascii_out *o, struct rs_slice s)
+void downgrade_put(struct ascii_out *o, struct rs_slice s)
 {
 	if (s.n == 0 || o->rc < 0)
 		return;
@@ -24,9 +24,9 @@ void ascii_put(struct ascii_out *o, struct rs_slice s)
 		o->column = s.p[i] == '\n' ? 0 : o->column + 1;
 }
 
-void ascii_put_str(struct ascii_out *o, const char *s)
+void downgrade_put_str(struct ascii_out *o, const char *s)
 {
-	ascii_put(o, rs_slice_str(s));
+	downgrade_put(o, rs_slice_str(s));
 }
 
 /* At most `max` octets of `s` that end where a character ends; at least one character. */
@@ -43,9 +43,9 @@ static void put_word(struct ascii_out *o, struct rs_slice s)
 {
 	uint8_t b64[80];
 
-	ascii_put_str(o, WORD_HEAD);
-	ascii_put(o, rs_slice(b64, rs_b64_enc(s, b64)));
-	ascii_put_str(o, WORD_TAIL);
+	downgrade_put_str(o, WORD_HEAD);
+	downgrade_put(o, rs_slice(b64, rs_b64_enc(s, b64)));
+	downgrade_put_str(o, WORD_TAIL);
 }
 
 static struct rs_slice behind_line_ends(struct rs_slice s)
@@ -69,7 +69,7 @@ static struct rs_slice run(struct rs_slice *s, size_t max)
 	return r;
 }
 
-void ascii_put_words(struct ascii_out *o, struct rs_slice s)
+void downgrade_put_words(struct ascii_out *o, struct rs_slice s)
 {
 	bool first = true;
 
@@ -79,9 +79,9 @@ void ascii_put_words(struct ascii_out *o, struct rs_slice s)
 
 		if (room < WORD_LEAST) {
 			room = WORD_BYTES;
-			ascii_put_str(o, "\n ");
+			downgrade_put_str(o, "\n ");
 		} else if (!first) {
-			ascii_put_str(o, " ");
+			downgrade_put_str(o, " ");
 		}
 		put_word(o, run(&s, RS_MIN(room, WORD_BYTES)));
 		first = false;
@@ -142,28 +142,28 @@ static bool ends_encoded(const struct ascii_out *o)
 	return s.n >= 2 && memcmp(s.p + s.n - 2, WORD_TAIL, 2) == 0;
 }
 
-void ascii_put_text(struct ascii_out *o, struct rs_slice s, const char *marks)
+void downgrade_put_text(struct ascii_out *o, struct rs_slice s, const char *marks)
 {
 	while (s.n && o->rc == 0) {
 		size_t n = blanks_n(s);
 
-		ascii_put(o, rs_slice_sub(s, 0, n));
+		downgrade_put(o, rs_slice_sub(s, 0, n));
 		s = rs_slice_sub(s, n, s.n);
 		n = s.n ? high_run(s, marks) : 0;
 		if (n) {
 			if (ends_encoded(o)) {
 				put_word(o, rs_slice_str(" "));
-				ascii_put_str(o, " ");
+				downgrade_put_str(o, " ");
 			}
-			ascii_put_words(o, rs_slice_sub(s, 0, n));
+			downgrade_put_words(o, rs_slice_sub(s, 0, n));
 			s = rs_slice_sub(s, n, s.n);
 			/* a word ends at a blank: what stood right behind it may not touch it */
 			if (s.n && !blank(s.p[0]) && s.p[0] != ')')
-				ascii_put_str(o, " ");
+				downgrade_put_str(o, " ");
 			continue;
 		}
 		n = s.n ? word_n(s, marks) : 0;
-		ascii_put(o, rs_slice_sub(s, 0, n));
+		downgrade_put(o, rs_slice_sub(s, 0, n));
 		s = rs_slice_sub(s, n, s.n);
 	}
 }
@@ -200,7 +200,7 @@ static size_t piece(struct rs_slice *value, char out[PIECE_MAX_N + 1])
 	return n;
 }
 
-void ascii_put_param(struct ascii_out *o, struct rs_slice name, struct rs_slice value)
+void downgrade_put_param(struct ascii_out *o, struct rs_slice name, struct rs_slice value)
 {
 	char text[PIECE_MAX_N + 1];
 	bool whole;
@@ -209,19 +209,19 @@ void ascii_put_param(struct ascii_out *o, struct rs_slice name, struct rs_slice 
 	whole = value.n == 0;
 	for (unsigned i = 0; o->rc == 0; i++) {
 		if (o->column > 1)
-			ascii_put_str(o, "\n ");
-		ascii_put(o, name);
+			downgrade_put_str(o, "\n ");
+		downgrade_put(o, name);
 		if (o->rc == 0 && !whole) {
 			o->rc = rs_buf_addf(o->buf, "*%u", i);
 			o->column += 2;
 		}
-		ascii_put_str(o, "*=");
+		downgrade_put_str(o, "*=");
 		if (i == 0)
-			ascii_put_str(o, "UTF-8''");
-		ascii_put_str(o, text);
+			downgrade_put_str(o, "UTF-8''");
+		downgrade_put_str(o, text);
 		if (value.n == 0)
 			return;
-		ascii_put_str(o, ";");
+		downgrade_put_str(o, ";");
 		(void)piece(&value, text);
 	}
 }

@@ -211,6 +211,8 @@ void rs_pop3s_destroy(struct rs_pop3s **s)
 	if (!*s)
 		return;
 	pop3s_wipe_login(*s);
+	if ((*s)->turning)
+		rs_downgrade_finish(&(*s)->ascii);
 	rs_buf_wipe(&(*s)->line);
 	rs_buf_finish(&(*s)->line);
 	rs_buf_finish(&(*s)->out);
@@ -454,20 +456,21 @@ void rs_pop3s_body_begin(struct rs_pop3s *s)
 		return;
 	assert(s->state == POP3S_WAIT_OPEN);
 	if (s->enc.lines < 0)
-		pop3s_reply(s, "+OK %llu %s",
-			(unsigned long long)rs_drop_octets(&s->drop, s->open_row),
+		pop3s_reply(s, "+OK %llu %s", (unsigned long long)pop3s_octets(s, s->open_row),
 			pop3s_text(s, POP3S_T_OCTETS));
 	else
 		pop3s_ok(s, POP3S_T_TOP);
+	s->turning = pop3s_downgraded(s, s->open_row) != NULL;
+	if (s->turning)
+		rs_downgrade_init(&s->ascii);
 	pop3s_state_set(s, POP3S_BODY);
 }
 
-size_t rs_pop3s_body(struct rs_pop3s *s, const uint8_t *p, size_t n)
+/* Octets of the message as they go out, dot-stuffed. Returns how many were taken. */
+static size_t body_encode(struct rs_pop3s *s, const uint8_t *p, size_t n)
 {
 	size_t taken = 0;
 
-	if (s->state != POP3S_BODY)
-		return n;
 	while (taken < n) {
 		size_t room = RS_MIN(rs_buf_room(&s->out), BODY_CHUNK);
 		size_t used;
@@ -490,6 +493,62 @@ size_t rs_pop3s_body(struct rs_pop3s *s, const uint8_t *p, size_t n)
 	return taken;
 }
 
+/* What the filter has ready. False: no room for all of it. */
+static bool ascii_drain(struct rs_pop3s *s)
+{
+	struct rs_slice out = rs_downgrade_out(&s->ascii);
+
+	if (out.n)
+		rs_downgrade_fetched(&s->ascii, body_encode(s, out.p, out.n));
+	return rs_downgrade_out(&s->ascii).n == 0;
+}
+
+static void ascii_end(struct rs_pop3s *s)
+{
+	if (s->turning)
+		rs_downgrade_finish(&s->ascii);
+	s->turning = false;
+}
+
+/* The same through the filter, as long as the header lasts. */
+static size_t body_ascii(struct rs_pop3s *s, const uint8_t *p, size_t n)
+{
+	size_t taken = 0;
+
+	while (ascii_drain(s) && !s->enc.done && s->state == POP3S_BODY) {
+		size_t used;
+
+		if (rs_downgrade_in_body(&s->ascii)) {
+			ascii_end(s);
+			return taken + body_encode(s, p + taken, n - taken);
+		}
+		if (taken == n)
+			break;
+		if (rs_downgrade_header(&s->ascii, p + taken, n - taken, &used) < 0)
+			fail(s, RS_EIO, "a message is not what it was when its size was told");
+		taken += used;
+	}
+	return s->enc.done || s->state != POP3S_BODY ? n : taken;
+}
+
+size_t rs_pop3s_body(struct rs_pop3s *s, const uint8_t *p, size_t n)
+{
+	if (s->state != POP3S_BODY)
+		return n;
+	return s->turning ? body_ascii(s, p, n) : body_encode(s, p, n);
+}
+
+bool rs_pop3s_body_last(struct rs_pop3s *s)
+{
+	if (s->state != POP3S_BODY || !s->turning || s->enc.done)
+		return true;
+	if (!ascii_drain(s))
+		return false;
+	if (rs_downgrade_end(&s->ascii) < 0)
+		fail(s, RS_EIO, "a message is not what it was when its size was told");
+	return ascii_drain(s);
+}
+
 bool rs_pop3s_body_enough(const struct rs_pop3s *s)
 {
 	return s->state != POP3S_BODY || s->enc.done;
@@ -501,8 +560,9 @@ bool rs_pop3s_body_end(struct rs_pop3s *s)
 
 	if (s->state != POP3S_BODY)
 		return true;
-	if (rs_buf_room(&s->out) < sizeof(end))
+	if (!rs_pop3s_body_last(s) || rs_buf_room(&s->out) < sizeof(end))
 		return false;
+	ascii_end(s);
 	if (rs_buf_add(&s->out, end, rs_dot_enc_end(&s->enc, end)) < 0)
 		fail(s, RS_ENOMEM, "no memory for the end of a message");
 	pop3s_state_set(s, POP3S_TRANSACTION);
@@ -512,6 +572,11 @@ bool rs_pop3s_body_end(struct rs_pop3s *s)
 uint64_t rs_pop3s_body_octets(const struct rs_pop3s *s)
 {
 	return rs_dot_enc_octets(&s->enc);
+}
+
+uint64_t rs_pop3s_body_told(const struct rs_pop3s *s)
+{
+	return pop3s_octets(s, s->open_row);
 }
 
 void rs_pop3s_body_broken(struct rs_pop3s *s)

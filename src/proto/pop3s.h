@@ -27,7 +27,8 @@ struct rs_pop3s;
 #define RS_POP3S_CLEARTEXT 0x02u /* USER/PASS and SASL also without TLS                        */
 #define RS_POP3S_NO_USER   0x04u /* USER/PASS is not offered at all                            */
 #define RS_POP3S_TLS       0x08u /* the session starts under TLS (POP3S)                       */
-#define RS_POP3S_UTF8      0x10u /* UTF8 and UTF8 USER are offered                             */
+#define RS_POP3S_UTF8 \
+	0x10u /* UTF8 and UTF8 USER are offered; who does not ask for UTF8 gets ASCII headers */
 
 struct rs_pop3s_limits {
 	uint32_t line_max;   /* command line with CRLF; RFC 2449: 255                       */
@@ -121,10 +122,13 @@ void rs_pop3s_refuse(struct rs_pop3s *s, enum rs_pop3_code code, const char *why
 void rs_pop3s_body_begin(struct rs_pop3s *s);
 size_t rs_pop3s_body(struct rs_pop3s *s, const uint8_t *p, size_t n); /* octets taken: all, or as
                                                                     many as the room allows */
+/* Behind the last octets of the message: false while something of it is held for want of room. */
+bool rs_pop3s_body_last(struct rs_pop3s *s);
 bool rs_pop3s_body_end(struct rs_pop3s *s); /* false: no room for the end, flush and repeat  */
 bool rs_pop3s_body_enough(const struct rs_pop3s *s); /* TOP: the lines asked for are out         */
 /* Octets of the message sent so far, as the table counts them: with the CRLF that body_end adds. */
 uint64_t rs_pop3s_body_octets(const struct rs_pop3s *s);
+uint64_t rs_pop3s_body_told(const struct rs_pop3s *s); /* what LIST says of that message         */
 void rs_pop3s_body_broken(struct rs_pop3s *s); /* FAILED from now on; the "." is never sent     */
 
 /* COMMIT: `not_removed` = messages marked that are still there (0: +OK). A failure with nothing

@@ -121,7 +121,7 @@ static void row_line(struct rs_pop3s *s)
 	n = rs_num_put(row + 1u, line);
 	line[n++] = ' ';
 	if (s->listing == POP3S_LIST_SIZES) {
-		n += rs_num_put(rs_drop_octets(&s->drop, row), line + n);
+		n += rs_num_put(pop3s_octets(s, row), line + n);
 	} else {
 		struct rs_slice uid = rs_drop_uid(&s->drop, row);
 

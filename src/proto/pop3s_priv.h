@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "proto/dot.h"
+#include "proto/downgrade.h"
 #include "proto/pop3s.h"
 
 /* See the diagram in pop3s.c. */
@@ -58,6 +59,7 @@ enum pop3s_text {
 	POP3S_T_LANG_UNKNOWN,
 	POP3S_T_MECHS,
 	POP3S_T_NO_MESSAGE,
+	POP3S_T_NEED_UTF8,
 	POP3S_T_DELETED_ALREADY,
 	POP3S_T_DELETED,
 	POP3S_T_MESSAGES,
@@ -110,6 +112,8 @@ struct rs_pop3s {
 	struct rs_buf secret; /* what the last LOGIN event lent out */
 	char mech[24];        /* of the exchange under way */
 	struct rs_dot_enc enc;
+	bool turning; /* BODY: the header goes through `ascii` */
+	struct rs_downgrade ascii;
 	struct rs_err err;
 };
 
@@ -131,6 +135,12 @@ bool pop3s_transaction(
 	struct rs_pop3s *s, enum rs_pop3_verb v, struct rs_slice arg, struct rs_pop3s_event *ev);
 /* A line in state SASL; true when *ev was filled. */
 bool pop3s_sasl_line(struct rs_pop3s *s, struct rs_slice line, struct rs_pop3s_event *ev);
+/* Octets that are told and sent of a message in this session. */
+uint64_t pop3s_octets(const struct rs_pop3s *s, uint32_t row);
+/* Of the whole maildrop. */
+uint64_t pop3s_octets_all(const struct rs_pop3s *s);
+/* How it is downgraded in this session; NULL: it is sent as it is. */
+const struct rs_drop_ascii *pop3s_downgraded(const struct rs_pop3s *s, uint32_t row);
 bool pop3s_login_allowed(const struct rs_pop3s *s);
 const char *pop3s_mechs(const struct rs_pop3s *s);
 /* CAPA and LANG are the same in both states. */

@@ -30,6 +30,7 @@ static const char *const english[POP3S_T_N] = {
 	[POP3S_T_LANG_UNKNOWN] = "Unknown language",
 	[POP3S_T_MECHS] = "Mechanisms follow",
 	[POP3S_T_NO_MESSAGE] = "No such message",
+	[POP3S_T_NEED_UTF8] = "[UTF8] This message needs a client that gives the command UTF8",
 	[POP3S_T_DELETED_ALREADY] = "Message is marked as deleted",
 	[POP3S_T_DELETED] = "Marked as deleted",
 	[POP3S_T_MESSAGES] = "messages",
@@ -77,6 +78,8 @@ static const char *const german[POP3S_T_N] = {
 	[POP3S_T_LANG_UNKNOWN] = "Unbekannte Sprache",
 	[POP3S_T_MECHS] = "Verfahren folgen",
 	[POP3S_T_NO_MESSAGE] = "Keine solche Nachricht",
+	[POP3S_T_NEED_UTF8] =
+		"[UTF8] Diese Nachricht braucht ein Programm, das den Befehl UTF8 gibt",
 	[POP3S_T_DELETED_ALREADY] = "Nachricht ist als gelöscht markiert",
 	[POP3S_T_DELETED] = "Als gelöscht markiert",
 	[POP3S_T_MESSAGES] = "Nachrichten",

@@ -22,6 +22,26 @@ static bool row_of(struct rs_pop3s *s, struct rs_slice arg, uint32_t *row)
 	return true;
 }
 
+const struct rs_drop_ascii *pop3s_downgraded(const struct rs_pop3s *s, uint32_t row)
+{
+	if (s->utf8 || !(s->cfg->flags & RS_POP3S_UTF8) || s->drop.head->ascii_n == 0)
+		return NULL;
+	return rs_drop_ascii(&s->drop, row);
+}
+
+uint64_t pop3s_octets(const struct rs_pop3s *s, uint32_t row)
+{
+	const struct rs_drop_ascii *a = pop3s_downgraded(s, row);
+
+	return a && a->octets != RS_DROP_NO_ASCII ? a->octets : rs_drop_octets(&s->drop, row);
+}
+
+uint64_t pop3s_octets_all(const struct rs_pop3s *s)
+{
+	return s->utf8 || !(s->cfg->flags & RS_POP3S_UTF8) ? s->drop.head->octets
+							   : s->drop.head->ascii;
+}
+
 static uint32_t left_n(const struct rs_pop3s *s)
 {
 	return rs_drop_n(&s->drop) - s->marked_n;
@@ -29,7 +49,7 @@ static uint32_t left_n(const struct rs_pop3s *s)
 
 static unsigned long long left_octets(const struct rs_pop3s *s)
 {
-	return (unsigned long long)(s->drop.head->octets - s->marked_octets);
+	return (unsigned long long)(pop3s_octets_all(s) - s->marked_octets);
 }
 
 static void cmd_list(struct rs_pop3s *s, struct rs_slice arg)
@@ -41,8 +61,7 @@ static void cmd_list(struct rs_pop3s *s, struct rs_slice arg)
 			left_octets(s), pop3s_text(s, POP3S_T_OCTETS));
 		pop3s_list_begin(s, POP3S_LIST_SIZES);
 	} else if (row_of(s, arg, &row)) {
-		pop3s_reply(s, "+OK %u %llu", row + 1,
-			(unsigned long long)rs_drop_octets(&s->drop, row));
+		pop3s_reply(s, "+OK %u %llu", row + 1, (unsigned long long)pop3s_octets(s, row));
 	}
 }
 
@@ -68,12 +87,18 @@ static void cmd_dele(struct rs_pop3s *s, struct rs_slice arg)
 		return;
 	rs_marks_set(s->marks, row);
 	s->marked_n++;
-	s->marked_octets += rs_drop_octets(&s->drop, row);
+	s->marked_octets += pop3s_octets(s, row);
 	pop3s_ok(s, POP3S_T_DELETED);
 }
 
 static bool open_event(struct rs_pop3s *s, uint32_t row, int64_t top, struct rs_pop3s_event *ev)
 {
+	const struct rs_drop_ascii *a = pop3s_downgraded(s, row);
+
+	if (a && a->octets == RS_DROP_NO_ASCII) {
+		pop3s_err(s, POP3S_T_NEED_UTF8);
+		return false;
+	}
 	rs_dot_enc_init(&s->enc, top);
 	s->open_row = row;
 	ev->kind = RS_S_OPEN;

@@ -402,11 +402,11 @@ static void body_send(struct pop3 *p)
 				    ? front_bodies_send(&p->bodies, p->row, p->engine)
 				    : SEND_DONE;
 
-	if (s == SEND_ROOM)
+	if (s == SEND_ROOM || (s == SEND_DONE && !rs_pop3s_body_last(p->engine)))
 		return;
 	/* Law 5: what LIST told is what is sent; else the final dot is not sent either. */
-	if (s == SEND_BROKEN || (p->top < 0 && rs_pop3s_body_octets(p->engine) !=
-						       rs_drop_octets(&p->drop, p->row))) {
+	if (s == SEND_BROKEN ||
+		(p->top < 0 && rs_pop3s_body_octets(p->engine) != rs_pop3s_body_told(p->engine))) {
 		rs_log(RS_LOG_ERROR, "message-broken", "id", rs_log_id(p->sess.id), "user", p->user,
 			"message", rs_log_num(p->row + 1u), NULL);
 		rs_pop3s_body_broken(p->engine);
@@ -701,7 +701,7 @@ static void configure(struct pop3 *p, const struct rs_conn *c)
 	p->cfg.implementation = "Restante";
 	p->cfg.expire_days = -1;
 	p->cfg.login_delay_s = -1;
-	p->cfg.flags = clear ? RS_POP3S_CLEARTEXT : 0;
+	p->cfg.flags = RS_POP3S_UTF8 | (clear ? RS_POP3S_CLEARTEXT : 0);
 	if (c->service == RS_SERVICE_POP3S)
 		p->cfg.flags |= RS_POP3S_TLS;
 	else if (c->front->tls)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "proto/dot.h"
+#include "proto/downgrade.h"
 #include "server/mailbox.h"
 #include "server/store.h"
 
@@ -202,12 +202,20 @@ static GBytes *image_of(const GPtrArray *messages)
 	for (guint i = 0; i < messages->len; i++) {
 		const struct message *m = g_ptr_array_index(messages, i);
 		struct rs_wire_count count;
+		struct rs_ascii_size z;
+		uint64_t ascii;
 		gsize octets_n;
 		const uint8_t *p = g_bytes_get_data(m->octets, &octets_n);
 
 		rs_wire_count_init(&count);
 		rs_wire_count_add(&count, p, octets_n);
-		if (rs_drop_builder_add(&b, rs_wire_count_end(&count), rs_slice_str(m->uid)) < 0)
+		rs_ascii_size_init(&z);
+		rs_ascii_size_add(&z, p, octets_n);
+		ascii = rs_ascii_size_end(&z, rs_wire_count_end(&count));
+		rs_ascii_size_finish(&z);
+		if (rs_drop_builder_add(&b, rs_wire_count_end(&count), rs_slice_str(m->uid)) < 0 ||
+			(ascii != rs_wire_count_end(&count) &&
+				rs_drop_builder_ascii(&b, ascii) < 0))
 			g_error("the memory store is full");
 	}
 	n = rs_drop_builder_image_n(&b);

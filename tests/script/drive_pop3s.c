@@ -76,10 +76,15 @@ static void build_drop(struct pop3s_under_test *t, const char *text)
 	rs_drop_builder_init(&t->builder);
 	for (char **r = rows; *r; r++) {
 		g_auto(GStrv) words = g_strsplit(g_strstrip(*r), " ", 2);
+		g_auto(GStrv) sizes = g_strsplit(words[0] ? words[0] : "", "/", 2);
 
-		if (words[0] && words[1] &&
-			rs_drop_builder_add(&t->builder, octets(words[0]), rs_slice_str(words[1])) <
-				0)
+		if (!words[0] || !words[1])
+			continue;
+		if (rs_drop_builder_add(&t->builder, octets(sizes[0]), rs_slice_str(words[1])) < 0)
+			g_error("bad @drop");
+		if (sizes[1] && rs_drop_builder_ascii(&t->builder, strcmp(sizes[1], "no") == 0
+									   ? RS_DROP_NO_ASCII
+									   : octets(sizes[1])) < 0)
 			g_error("bad @drop");
 	}
 	t->image = g_malloc(rs_drop_builder_image_n(&t->builder));

@@ -13,48 +13,44 @@ struct row {
 	const char *out; /* NULL: the same */
 };
 
-static const struct row rows[] =
-	{
-		/* nothing to do */
-		{"Subject: plain\n\nb\303\266dy\n", NULL},
-		{"", NULL},
-		{"\n\303\266\n", NULL},
-		{"\r\n\303\266\r\n", NULL},
-		{"no field\n\n", NULL},
-		{"Subject: raw \366 and \303\266\n\n",
-			NULL}, /* Latin 1: not UTF-8, left as it is */
-		/* text */
-		{"Subject: \303\266\n\n\303\266", "Subject: =?UTF-8?B?w7Y=?=\n\n\303\266"},
-		{"Subject: \303\266\r\n\r\nx", "Subject: =?UTF-8?B?w7Y=?=\r\n\r\nx"},
-		{"Subject:\303\266", "Subject:=?UTF-8?B?w7Y=?="}, /* no line end, all header */
-		{"Subject: a \303\266 \303\266 b\n\tc\n\n",
-			"Subject: a =?UTF-8?B?w7Ygw7Y=?= b\n\tc\n\n"},
-		{"Subject: \303\266\n \303\266 x\n\n", "Subject: =?UTF-8?B?w7Y=?= =?UTF-8?B?IMO2?= "
-						       "x\n\n"}, /* the blank of the fold stays */
-		{"Subject: =?UTF-8?Q?a?= \303\266\n\n",
-			"Subject: =?UTF-8?Q?a?= =?UTF-8?B?IA==?= =?UTF-8?B?w7Y=?=\n\n"},
-		{"X-\303\266: a\n\n", "=?UTF-8?B?WC3Dtjo=?= a\n\n"},
-		{"Date: x (\303\266 y)\n\n", "Date: x (=?UTF-8?B?w7Y=?= y)\n\n"},
-		/* addresses */
-		{"From: J\303\266rg <a@b>\n\n", "From: =?UTF-8?B?SsO2cmc=?= <a@b>\n\n"},
-		{"From: \"J\303\266rg \\\"x\\\", y\" <a@b>, c@d\n\n",
-			"From: =?UTF-8?B?SsO2cmcgIngiLCB5?= <a@b>, c@d\n\n"},
-		{"To: c@d, j\303\266@b\n\n", "To: c@d, =?UTF-8?B?asO2QGI=?= :;\n\n"},
-		{"To: J <j\303\266@b> (x), c@d\n\n",
-			"To: =?UTF-8?B?Sg==?= =?UTF-8?B?asO2QGI=?= :;, c@d\n\n"},
-		{"Cc: a@b (J\303\266rg)\n\n", "Cc: a@b (=?UTF-8?B?SsO2cmc=?=)\n\n"},
-		{"To: Gr\303\274\303\237: J <a@b>, \303\266 <c@d>;, e@f\n\n",
-			"To: =?UTF-8?B?R3LDvMOf?=: J <a@b>,\n =?UTF-8?B?w7Y=?= <c@d>;, e@f\n\n"},
-		{"To: G: a@b, \303\266@d;\n\n",
-			"To: =?UTF-8?B?Rw==?= =?UTF-8?B?YUBiLCDDtkBk?= :;\n\n"},
-		{"Return-Path: <\303\266@b>\n\n", "Return-Path: =?UTF-8?B?w7ZAYg==?= :;\n\n"},
-		/* identifiers, parameters, trace */
-		{"Message-ID: <\303\266@b>\n\n", "Downgraded-Message-ID: =?UTF-8?B?PMO2QGI+?=\n\n"},
-		{"Content-Type: text/plain; name=\"\303\266 \\\"1.txt\"; charset=utf-8\n\n",
-			"Content-Type: text/plain;\n name*=UTF-8''%C3%B6%20%221.txt; "
-			"charset=utf-8\n\n"},
-		{"Received: from a (\303\266) by c\n\tfor <\303\266@b>; Mon\n\n",
-			"Received: from a (=?UTF-8?B?w7Y=?=) by c; Mon\n\n"},
+static const struct row rows[] = {
+	/* nothing to do */
+	{"Subject: plain\n\nb\303\266dy\n", NULL},
+	{"", NULL},
+	{"\n\303\266\n", NULL},
+	{"\r\n\303\266\r\n", NULL},
+	{"no field\n\n", NULL},
+	{"Subject: raw \366 and \303\266\n\n", NULL}, /* Latin 1: not UTF-8, left as it is */
+	/* text */
+	{"Subject: \303\266\n\n\303\266", "Subject: =?UTF-8?B?w7Y=?=\n\n\303\266"},
+	{"Subject: \303\266\r\n\r\nx", "Subject: =?UTF-8?B?w7Y=?=\r\n\r\nx"},
+	{"Subject:\303\266", "Subject:=?UTF-8?B?w7Y=?="}, /* no line end, all header */
+	{"Subject: a \303\266 \303\266 b\n\tc\n\n", "Subject: a =?UTF-8?B?w7Ygw7Y=?= b\n\tc\n\n"},
+	{"Subject: \303\266\n \303\266 x\n\n", "Subject: =?UTF-8?B?w7Y=?= =?UTF-8?B?IMO2?= "
+					       "x\n\n"}, /* the blank of the fold stays */
+	{"Subject: =?UTF-8?Q?a?= \303\266\n\n",
+		"Subject: =?UTF-8?Q?a?= =?UTF-8?B?IA==?= =?UTF-8?B?w7Y=?=\n\n"},
+	{"X-\303\266: a\n\n", "=?UTF-8?B?WC3Dtjo=?= a\n\n"},
+	{"Date: x (\303\266 y)\n\n", "Date: x (=?UTF-8?B?w7Y=?= y)\n\n"},
+	/* addresses */
+	{"From: J\303\266rg <a@b>\n\n", "From: =?UTF-8?B?SsO2cmc=?= <a@b>\n\n"},
+	{"From: \"J\303\266rg \\\"x\\\", y\" <a@b>, c@d\n\n",
+		"From: =?UTF-8?B?SsO2cmcgIngiLCB5?= <a@b>, c@d\n\n"},
+	{"To: c@d, j\303\266@b\n\n", "To: c@d, =?UTF-8?B?asO2QGI=?= :;\n\n"},
+	{"To: J <j\303\266@b> (x), c@d\n\n",
+		"To: =?UTF-8?B?Sg==?= =?UTF-8?B?asO2QGI=?= :;, c@d\n\n"},
+	{"Cc: a@b (J\303\266rg)\n\n", "Cc: a@b (=?UTF-8?B?SsO2cmc=?=)\n\n"},
+	{"To: Gr\303\274\303\237: J <a@b>, \303\266 <c@d>;, e@f\n\n",
+		"To: =?UTF-8?B?R3LDvMOf?=: J <a@b>,\n =?UTF-8?B?w7Y=?= <c@d>;, e@f\n\n"},
+	{"To: G: a@b, \303\266@d;\n\n", "To: =?UTF-8?B?Rw==?= =?UTF-8?B?YUBiLCDDtkBk?= :;\n\n"},
+	{"Return-Path: <\303\266@b>\n\n", "Return-Path: =?UTF-8?B?w7ZAYg==?= :;\n\n"},
+	/* identifiers, parameters, trace */
+	{"Message-ID: <\303\266@b>\n\n", "Downgraded-Message-ID: =?UTF-8?B?PMO2QGI+?=\n\n"},
+	{"Content-Type: text/plain; name=\"\303\266 \\\"1.txt\"; charset=utf-8\n\n",
+		"Content-Type: text/plain;\n name*=UTF-8''%C3%B6%20%221.txt; "
+		"charset=utf-8\n\n"},
+	{"Received: from a (\303\266) by c\n\tfor <\303\266@b>; Mon\n\n",
+		"Received: from a (=?UTF-8?B?w7Y=?=) by c; Mon\n\n"},
 };
 
 /* All of `in` in pieces; the result is malloc'ed. -RS_ELIMIT as the code says. */
@@ -137,6 +133,16 @@ static void downgrade__rows_under_every_cut(void **state)
 		check_row(&rows[i]);
 }
 
+/* `n` times `text` behind what is there. */
+static void append(char *to, const char *text, unsigned n)
+{
+	size_t len = strlen(text);
+	char *at = to + strlen(to);
+
+	for (; n; n--, at += len)
+		memcpy(at, text, len + 1);
+}
+
 /* Lines with encoded words have at most 76 octets, words at most 75, and no character is cut in two. */
 static void downgrade__long_text_is_folded(void **state)
 {
@@ -145,9 +151,8 @@ static void downgrade__long_text_is_folded(void **state)
 	size_t out_n;
 	const char *line;
 
-	for (unsigned i = 0; i < 200; i++)
-		strcat(in, i % 3 ? "\303\266" : "\342\202\254");
-	strcat(in, "\n\n");
+	append(in, "\303\266\303\266\342\202\254", 70);
+	append(in, "\n\n", 1);
 	assert_int_equal(turn(in, strlen(in), 7, &out, &out_n), 0);
 	out[out_n] = '\0';
 	line = out;
@@ -168,9 +173,8 @@ static void downgrade__long_parameter_is_cut_into_pieces(void **state)
 	char *out;
 	size_t out_n;
 
-	for (unsigned i = 0; i < 20; i++)
-		strcat(in, "\303\266");
-	strcat(in, "\"\n\n");
+	append(in, "\303\266", 20);
+	append(in, "\"\n\n", 1);
 	assert_int_equal(turn(in, strlen(in), 5, &out, &out_n), 0);
 	out[out_n] = '\0';
 	assert_non_null(strstr(out, ";\n filename*0*=UTF-8''%C3%B6"));

@@ -18,8 +18,10 @@ static void four(struct guard *g)
 	rs_drop_builder_init(&b);
 	assert_int_equal(rs_drop_builder_add(&b, 10, rs_slice_str("a")), 0);
 	assert_int_equal(rs_drop_builder_add(&b, 20, rs_slice_str("bc")), 0);
+	assert_int_equal(rs_drop_builder_ascii(&b, 25), 0);
 	assert_int_equal(rs_drop_builder_add(&b, 5000000000u, rs_slice_str("de567890")), 0);
 	assert_int_equal(rs_drop_builder_add(&b, 0, rs_slice_str("!~!~!")), 0);
+	assert_int_equal(rs_drop_builder_ascii(&b, RS_DROP_NO_ASCII), 0);
 	n = rs_drop_builder_image_n(&b);
 	assert_int_equal(n % 8, 0);
 	image = malloc(n);
@@ -39,6 +41,13 @@ static void drop__holds_what_was_built(void **state)
 	assert_int_equal(rs_drop_open(rs_slice(g.p, g.n), &d), 0);
 	assert_int_equal(rs_drop_n(&d), 4);
 	assert_int_equal(d.head->octets, 5000000030u);
+	assert_int_equal(d.head->ascii, 5000000035u);
+	assert_null(rs_drop_ascii(&d, 0));
+	assert_int_equal(rs_drop_ascii(&d, 1)->octets, 25);
+	assert_true(rs_drop_ascii(&d, 3)->octets == RS_DROP_NO_ASCII);
+	assert_int_equal(rs_drop_ascii_octets(&d, 0), 10);
+	assert_int_equal(rs_drop_ascii_octets(&d, 1), 25);
+	assert_int_equal(rs_drop_ascii_octets(&d, 3), 0);
 	assert_int_equal(rs_drop_octets(&d, 0), 10);
 	assert_int_equal(rs_drop_octets(&d, 2), 5000000000u);
 	assert_true(rs_slice_eq_str(rs_drop_uid(&d, 0), "a"));
@@ -91,12 +100,14 @@ static void drop__every_lie_of_an_image_is_seen(void **state)
 	struct rs_drop d;
 	struct rs_drop_head *head;
 	struct rs_drop_row *row;
+	struct rs_drop_ascii *ascii;
 	struct rs_slice image;
 
 	four(&g);
 	image = rs_slice(g.p, g.n);
 	head = (void *)g.p;
 	row = (void *)(g.p + sizeof(*head));
+	ascii = (void *)(row + 4);
 #define LIE(place, value)                                                \
 	do {                                                             \
 		__typeof__(place) held = (place);                        \
@@ -111,7 +122,18 @@ static void drop__every_lie_of_an_image_is_seen(void **state)
 	LIE(head->rows_n, RS_DROP_ROWS_MAX);
 	LIE(head->rows_n, RS_DROP_ROWS_MAX + 1);
 	LIE(head->rows_n, UINT32_MAX);
-	LIE(head->reserved, 1);
+	LIE(head->ascii_n, 0);
+	LIE(head->ascii_n, 3);
+	LIE(head->ascii_n, 5);
+	LIE(head->ascii_n, UINT32_MAX);
+	LIE(head->ascii, head->ascii - 1);
+	LIE(ascii[0].row, 3);
+	LIE(ascii[1].row, 0);
+	LIE(ascii[1].row, 4);
+	LIE(ascii[0].octets, 24);
+	LIE(ascii[0].octets, OCTETS_MAX);
+	LIE(ascii[1].octets, 1);
+	LIE(ascii[1].reserved, 1);
 	LIE(head->octets, head->octets - 1);
 	LIE(head->octets, head->octets + 1);
 	LIE(head->uids_n, head->uids_n - 1);
