@@ -3,6 +3,7 @@
 
 #include "restanted/commands.h"
 #include "server/master.h"
+#include "server/tls.h"
 #include "server/userdb.h"
 
 int cmd_serve(int argc, char **argv)
@@ -30,6 +31,8 @@ int cmd_check_config(int argc, char **argv)
 		    NULL, &file, &status))
 		return status;
 	rc = rs_conf_load(file, &conf, NULL, NULL, &err);
+	if (rc == 0)
+		rc = rs_tls_check(conf, &err);
 	if (rc == 0)
 		rc = rs_userdb_try(conf->users, &err);
 	if (conf)

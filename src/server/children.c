@@ -172,20 +172,43 @@ static int conf_fd(const struct generation *g)
 	return -1;
 }
 
+static void give_tickets(struct child *c)
+{
+	rs_link_begin(c->control, RS_MSG_TICKETS);
+	rs_link_octets(c->control, rs_slice(c->master->ticket_keys, RS_TLS_KEYS_OCTETS));
+	rs_link_end(c->control);
+}
+
+void children_tickets(struct master *m)
+{
+	for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+		struct child *c = &m->children[i];
+
+		if (c->gen && c->role == RS_ROLE_FRONT && c->control)
+			give_tickets(c);
+	}
+}
+
 static void give_start(struct child *c)
 {
 	const struct rs_conf *conf_now = c->gen->conf;
 	bool tls = c->role == RS_ROLE_FRONT && conf_now->certificate && conf_now->key;
-	int certificate = tls ? open(conf_now->certificate, O_RDONLY | O_CLOEXEC) : -1;
-	int key = tls ? open(conf_now->key, O_RDONLY | O_CLOEXEC) : -1;
+	struct rs_err err = {.text = "out of memory files"};
+	int certificates = tls ? rs_tls_pack(conf_now, &err) : -1;
 	int conf = conf_fd(c->gen);
 
-	if (conf < 0 || (tls && (certificate < 0 || key < 0))) {
-		rs_log(RS_LOG_ERROR, "cannot-start", "role", rs_role_name(c->role), "why",
-			"certificate, key or configuration cannot be opened", NULL);
+	if (conf < 0 || (tls && certificates < 0)) {
+		rs_log(RS_LOG_ERROR, "cannot-start", "role", rs_role_name(c->role), "why", err.text,
+			NULL);
+		if (conf >= 0)
+			close(conf);
+		if (certificates >= 0)
+			close(certificates);
 		(void)uv_process_kill(&c->process, SIGKILL); /* it is tried again, or refused */
 		return;
 	}
+	if (tls)
+		give_tickets(c);
 	rs_link_begin(c->control, RS_MSG_START);
 	rs_link_u8(c->control, (uint8_t)c->role);
 	rs_link_u32(c->control, c->index);
@@ -195,10 +218,8 @@ static void give_start(struct child *c)
 	rs_link_u8(c->control, tls);
 	rs_link_fd(c->control, conf);
 	rs_link_fd(c->control, fcntl(c->stats_fd, F_DUPFD_CLOEXEC, 0));
-	if (tls) {
-		rs_link_fd(c->control, certificate);
-		rs_link_fd(c->control, key);
-	}
+	if (tls)
+		rs_link_fd(c->control, certificates);
 	rs_link_end(c->control);
 }
 

@@ -47,7 +47,7 @@ void rs_conf_destroy(struct rs_conf **cp)
 	struct rs_conf *c = *cp;
 	char **texts[] = {&c->hostname, &c->state_dir, &c->run_dir, &c->user, &c->front_user,
 		&c->auth_user, &c->admin_group, &c->certificate, &c->key, &c->users, &c->mechanisms,
-		&c->store_path};
+		&c->store_path, &c->client_ca};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(*texts[i]);
@@ -56,6 +56,8 @@ void rs_conf_destroy(struct rs_conf **cp)
 	g_strfreev(c->store_roots);
 	if (c->proxy_trusted)
 		g_array_unref(c->proxy_trusted);
+	if (c->tls_names)
+		g_ptr_array_unref(c->tls_names);
 	g_free(c);
 	*cp = NULL;
 }
@@ -66,12 +68,10 @@ struct reader {
 	const char *name;
 	guint line_n;
 	char *section; /* NULL before the first */
-	guint64 seen;  /* a bit for each row of conf_keys that was given */
+	bool *seen;    /* of each row of conf_keys, in this section */
 	struct rs_conf *c;
 	struct rs_err *err;
 };
-
-G_STATIC_ASSERT(sizeof(guint64) * 8 >= 40);
 
 static int bad(struct reader *r, const char *what, const char *why)
 {
@@ -100,6 +100,68 @@ static bool section_known(const char *name)
 	return false;
 }
 
+static void tls_free(gpointer p)
+{
+	struct rs_conf_tls *row = p;
+
+	g_strfreev(row->names);
+	g_free(row->certificate);
+	g_free(row->key);
+	g_free(row);
+}
+
+/* Letters, digits, hyphens and dots; a "*" only as the whole first label. Made lower case. */
+static bool host_name(char *name)
+{
+	size_t n = strlen(name);
+	char *rest = g_str_has_prefix(name, "*.") ? name + 2 : name;
+
+	for (char *c = rest; *c; c++)
+		*c = g_ascii_tolower(*c);
+	return n <= 253 && *rest && *rest != '.' && !strstr(rest, "..") &&
+	       strspn(rest, "abcdefghijklmnopqrstuvwxyz0123456789-.") == strlen(rest);
+}
+
+static bool tls_name_taken(const struct rs_conf *c, const char *name)
+{
+	for (guint i = 0; c->tls_names && i < c->tls_names->len; i++) {
+		const struct rs_conf_tls *row = g_ptr_array_index(c->tls_names, i);
+
+		if (g_strv_contains((const char *const *)row->names, name))
+			return true;
+	}
+	return false;
+}
+
+/* "[tls NAME, …]": what follows is the certificate of these names. */
+static int tls_section(struct reader *r, const char *list)
+{
+	g_auto(GStrv) names = g_strsplit(list, ",", -1);
+	struct rs_conf *c = r->c;
+
+	if (c->tls_names && c->tls_names->len == RS_CONF_TLS_MAX)
+		return bad(r, list, "is one section [tls NAME] too many");
+	for (char **name = names; *name; name++) {
+		if (!host_name(g_strstrip(*name)))
+			return bad(r, list,
+				"is not a list of host names, as in [tls mail.example.org, "
+				"*.example.net]");
+		if (tls_name_taken(c, *name))
+			return bad(
+				r, *name, "has a certificate already; remove one of the sections");
+	}
+	if (!names[0])
+		return bad(r, "[tls ]", "has no name");
+	for (size_t i = 0; i < conf_keys_n; i++)
+		r->seen[i] = r->seen[i] && strcmp(conf_keys[i].section, "tls") != 0;
+	if (!c->tls_names)
+		c->tls_names = g_ptr_array_new_with_free_func(tls_free);
+	c->tls_open = g_new0(struct rs_conf_tls, 1);
+	c->tls_open->names = g_steal_pointer(&names);
+	g_ptr_array_add(c->tls_names, c->tls_open);
+	return 0;
+}
+
 static int section_line(struct reader *r, char *line)
 {
 	size_t n = strlen(line);
@@ -107,11 +169,16 @@ static int section_line(struct reader *r, char *line)
 	if (line[n - 1] != ']')
 		return bad(r, line, "is not a section; end it with ]");
 	line[n - 1] = '\0';
+	r->c->tls_open = NULL;
+	g_free(r->section);
+	if (g_str_has_prefix(line, "[tls ")) {
+		r->section = g_strdup("tls");
+		return tls_section(r, g_strstrip(line + 5));
+	}
+	r->section = g_strdup(line + 1);
 	if (!section_known(line + 1))
 		return bad(
 			r, line + 1, "is not a section of restanted.conf (see restanted.conf(5))");
-	g_free(r->section);
-	r->section = g_strdup(line + 1);
 	return 0;
 }
 
@@ -134,9 +201,9 @@ static int key_line(struct reader *r, char *line)
 
 		if (strcmp(k->section, r->section) != 0 || strcmp(k->key, line) != 0)
 			continue;
-		if (r->seen & G_GUINT64_CONSTANT(1) << i)
+		if (r->seen[i])
 			return bad(r, line, "is given twice; remove one of them");
-		r->seen |= G_GUINT64_CONSTANT(1) << i;
+		r->seen[i] = true;
 		why = *value ? k->set(r->c, k, value) : "has no value";
 		what = g_strdup_printf("%s = %s:", line, value);
 		return why ? bad(r, what, why) : 0;
@@ -154,6 +221,34 @@ static bool has_service(const struct rs_conf *c, enum rs_service s)
 			return true;
 	}
 	return false;
+}
+
+static const char *tls_half(const struct rs_conf *c)
+{
+	for (guint i = 0; c->tls_names && i < c->tls_names->len; i++) {
+		const struct rs_conf_tls *row = g_ptr_array_index(c->tls_names, i);
+
+		if (!row->certificate || !row->key)
+			return row->names[0];
+	}
+	return NULL;
+}
+
+/* Sections of [tls] against one another. */
+static int whole_tls(struct reader *r)
+{
+	const struct rs_conf *c = r->c;
+	const char *half = tls_half(c);
+
+	if (half)
+		return rs_err_set(r->err, RS_ECONFIG, "%s: [tls %s] needs certificate and key",
+			r->name, half);
+	if ((c->tls_names || c->client_ca) && (!c->certificate || !c->key))
+		return rs_err_set(r->err, RS_ECONFIG,
+			"%s: [tls] certificate and key are missing: they are for every name that "
+			"has no section of its own",
+			r->name);
+	return 0;
 }
 
 static int whole(struct reader *r)
@@ -179,7 +274,7 @@ static int whole(struct reader *r)
 	else if (has_service(c, RS_SERVICE_POP3S) && (!c->certificate || !c->key))
 		missing = "[tls] certificate and key";
 	if (!missing)
-		return 0;
+		return whole_tls(r);
 	return rs_err_set(r->err, RS_ECONFIG, "%s: %s is missing", r->name, missing);
 }
 
@@ -187,7 +282,8 @@ int rs_conf_parse(const char *name, struct rs_slice text, struct rs_conf **out, 
 {
 	g_autofree char *copy = g_strndup((const char *)text.p, text.n);
 	g_auto(GStrv) lines = g_strsplit(copy, "\n", -1);
-	struct reader r = {.name = name, .err = err, .c = conf_new()};
+	g_autofree bool *seen = g_new0(bool, conf_keys_n);
+	struct reader r = {.name = name, .err = err, .c = conf_new(), .seen = seen};
 	int rc = 0;
 
 	if (rs_slice_find(text, 0) != text.n)
@@ -203,6 +299,7 @@ int rs_conf_parse(const char *name, struct rs_slice text, struct rs_conf **out, 
 	if (rc == 0)
 		rc = whole(&r);
 	g_free(r.section);
+	r.c->tls_open = NULL;
 	if (rc < 0)
 		rs_conf_destroy(&r.c);
 	else
@@ -237,6 +334,15 @@ int rs_conf_load(
 		rc = readable(file, "[tls] certificate", c->certificate, err);
 	if (rc == 0)
 		rc = readable(file, "[tls] key", c->key, err);
+	if (rc == 0)
+		rc = readable(file, "[tls] client-ca", c->client_ca, err);
+	for (guint i = 0; rc == 0 && c->tls_names && i < c->tls_names->len; i++) {
+		const struct rs_conf_tls *row = g_ptr_array_index(c->tls_names, i);
+
+		rc = readable(file, "[tls NAME] certificate", row->certificate, err);
+		if (rc == 0)
+			rc = readable(file, "[tls NAME] key", row->key, err);
+	}
 	if (rc < 0) {
 		if (c)
 			rs_conf_destroy(&c);

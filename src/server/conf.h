@@ -38,6 +38,16 @@ struct rs_conf_listen {
 	socklen_t addr_n;
 };
 
+/* A section [tls NAME, …]: the certificate of these host names (SNI). */
+struct rs_conf_tls {
+	char **names; /* lower case; "*.example.org" stands for one label more */
+	char *certificate;
+	char *key;
+};
+
+#define RS_CONF_TLS_MAX 512u /* sections [tls NAME] */
+
+enum rs_client_name { RS_CLIENT_NAME_EMAIL, RS_CLIENT_NAME_CN };
 enum rs_cleartext { RS_CLEARTEXT_NEVER, RS_CLEARTEXT_LOOPBACK, RS_CLEARTEXT_ALWAYS };
 enum rs_store_type { RS_STORE_MAILDIR, RS_STORE_MEMORY };
 
@@ -57,6 +67,10 @@ struct rs_conf {
 	/* [tls] */
 	char *certificate;
 	char *key;
+	GPtrArray *tls_names;         /* struct rs_conf_tls, NULL: none         */
+	struct rs_conf_tls *tls_open; /* while parsing: the section under way   */
+	char *client_ca;              /* who signs certificates of users, NULL  */
+	enum rs_client_name client_name;
 	/* [auth] */
 	char *users; /* "passwd-file:/path" */
 	enum rs_cleartext cleartext;

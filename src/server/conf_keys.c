@@ -154,6 +154,37 @@ static const char *set_listen(struct rs_conf *c, const struct conf_key *k, const
 	return why;
 }
 
+/* Of [tls], or of the section [tls NAME] under way. */
+static const char *set_tls_file(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	bool key = strcmp(k->key, "key") == 0;
+	char **to;
+
+	if (!c->tls_open)
+		return set_path(c, k, value);
+	if (value[0] != '/')
+		return "is not an absolute path; begin it with /";
+	to = key ? &c->tls_open->key : &c->tls_open->certificate;
+	g_free(*to);
+	*to = g_strdup(value);
+	return NULL;
+}
+
+static const char *set_client_ca(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	return c->tls_open ? "belongs into [tls]: it is for all names" : set_path(c, k, value);
+}
+
+static const char *set_client_name(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	if (c->tls_open)
+		return "belongs into [tls]: it is for all names";
+	c->client_name = strcmp(value, "cn") == 0 ? RS_CLIENT_NAME_CN : RS_CLIENT_NAME_EMAIL;
+	return c->client_name == RS_CLIENT_NAME_CN || strcmp(value, "email") == 0
+		       ? NULL
+		       : "must be email or cn";
+}
+
 static const char *set_users(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
 	if (!g_str_has_prefix(value, "passwd-file:/"))
@@ -281,8 +312,12 @@ const struct conf_key conf_keys[] = {
 	{"listen", "submissions", set_later, 0, 0, 0, "not built yet"},
 	{"listen", "autoconfig", set_later, 0, 0, 0, "not built yet"},
 	{"listen", "metrics", set_listen, 0, 0, 0, "OpenMetrics by HTTP, GET /metrics"},
-	{"tls", "certificate", set_path, AT(certificate), 0, 0, "PEM chain, the server's first"},
-	{"tls", "key", set_path, AT(key), 0, 0, "PEM private key"},
+	{"tls", "certificate", set_tls_file, AT(certificate), 0, 0,
+		"PEM chain, the server's first"},
+	{"tls", "key", set_tls_file, AT(key), 0, 0, "PEM private key"},
+	{"tls", "client-ca", set_client_ca, AT(client_ca), 0, 0,
+		"PEM: who signs certificates of users (for EXTERNAL), and revocation lists"},
+	{"tls", "client-name", set_client_name, 0, 0, 0, "what names the user in it: email or cn"},
 	{"auth", "users", set_users, AT(users), 0, 0, "passwd-file:/PATH"},
 	{"auth", "cleartext", set_cleartext, 0, 0, 0,
 		"passwords without TLS: never, loopback, always"},

@@ -283,13 +283,14 @@ void rs_conn_read(struct rs_conn *c, bool on)
 		(void)uv_read_stop(&c->h.stream);
 }
 
-bool rs_conn_tls(struct rs_conn *c, SSL_CTX *ctx)
+bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls)
 {
+	bool pop3 = c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S;
 	BIO *in = BIO_new(BIO_s_mem());
 	BIO *out = BIO_new(BIO_s_mem());
 
 	assert(rs_buf_n(&c->in) == 0);
-	c->ssl = SSL_new(ctx);
+	c->ssl = rs_tls_new(tls, pop3 ? "pop3" : NULL);
 	if (!in || !out || !c->ssl) {
 		BIO_free(in);
 		BIO_free(out);
@@ -298,7 +299,6 @@ bool rs_conn_tls(struct rs_conn *c, SSL_CTX *ctx)
 	BIO_set_mem_eof_return(in, -1);
 	BIO_set_mem_eof_return(out, -1);
 	SSL_set_bio(c->ssl, in, out);
-	SSL_set_accept_state(c->ssl);
 	c->shaking = true;
 	rs_conn_read(c, true);
 	return true;

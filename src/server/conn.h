@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "server/conf.h"
+#include "server/tls.h"
 
 struct rs_conn;
 struct front;
@@ -79,7 +80,7 @@ struct rs_conn *rs_conn_accept(
 	struct front *f, uv_stream_t *listener, enum rs_service service, bool is_pipe);
 
 /* Begin TLS; nothing of the input so far may be held by then. False: out of memory. */
-bool rs_conn_tls(struct rs_conn *c, SSL_CTX *ctx);
+bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls);
 
 /* The same for a service that begins with TLS: what was received already is the handshake. */
 bool rs_conn_tls_first(struct rs_conn *c, SSL_CTX *ctx);

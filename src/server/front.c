@@ -297,13 +297,14 @@ static bool load_tls(struct front *f)
 	struct rs_err err;
 	int rc;
 
-	if (r->certificate_fd < 0)
+	if (r->tls_fd < 0)
 		return true;
-	rc = rs_tls_create(r->certificate_fd, r->key_fd, &f->tls, &err);
-	close(r->certificate_fd);
-	close(r->key_fd);
-	r->certificate_fd = r->key_fd = -1;
-	if (rc < 0)
+	rc = rs_tls_create(r->tls_fd, r->conf, &f->tls, &err);
+	close(r->tls_fd);
+	r->tls_fd = -1;
+	if (rc == 0)
+		rs_tls_keys_set(f->tls, r->ticket_keys);
+	else
 		rs_log(RS_LOG_ERROR, "no-tls", "why", err.text, NULL);
 	return rc == 0;
 }
@@ -332,6 +333,14 @@ static void close_listeners(struct front *f)
 	for (guint i = 0; i < f->listeners->len; i++)
 		uv_close(g_ptr_array_index(f->listeners, i), on_listener_closed);
 	g_ptr_array_set_size(f->listeners, 0);
+}
+
+static void front_tickets(struct rs_proc *r)
+{
+	const struct front *f = r->arg;
+
+	if (f && f->tls)
+		rs_tls_keys_set(f->tls, r->ticket_keys);
 }
 
 /* Others take the new connections; these here go on as if nothing had happened. */
@@ -367,6 +376,7 @@ const struct rs_role_ops rs_front_ops = {
 	.start = front_start,
 	.message = front_message,
 	.peer_gone = front_peer_gone,
+	.tickets = front_tickets,
 	.listener = front_listener,
 	.drain = front_drain,
 	.stop = front_stop,

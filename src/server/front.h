@@ -25,7 +25,7 @@ struct front_sess_ops {
 
 struct front {
 	struct rs_proc *proc;
-	SSL_CTX *tls; /* NULL: no certificate */
+	struct rs_tls *tls; /* NULL: no certificate */
 	uint64_t next_id;
 	GHashTable *sessions;    /* id -> struct front_sess */
 	GHashTable *per_address; /* text -> number of connections */

@@ -68,6 +68,15 @@ static void on_check(uv_timer_t *t)
 	children_check(t->data);
 }
 
+/* Without chance the old keys go on: worse than new ones, better than none. */
+static void on_turn(uv_timer_t *t)
+{
+	struct master *m = t->data;
+
+	if (rs_tls_keys_turn(m->ticket_keys))
+		children_tickets(m);
+}
+
 static void on_watchdog(uv_timer_t *t)
 {
 	rs_notify("WATCHDOG=1");
@@ -139,6 +148,8 @@ static int prepare(struct master *m, struct rs_err *err)
 		rc = rs_listeners_open(&g->listeners, g->conf, NULL, err);
 	if (rc == 0)
 		rc = rs_stats_create(&m->stats_fd, &m->stats);
+	if (rc == 0 && !rs_tls_keys_make(m->ticket_keys))
+		rc = rs_err_set(err, RS_EIO, "the system gives no random octets");
 	if (rc < 0)
 		return rc;
 	rs_stats_use(m->stats);
@@ -189,6 +200,9 @@ static void start_loop(struct master *m)
 	uv_timer_init(&m->loop, &m->check);
 	m->check.data = m;
 	uv_timer_start(&m->check, on_check, m->check_ms, m->check_ms);
+	uv_timer_init(&m->loop, &m->turn);
+	m->turn.data = m;
+	uv_timer_start(&m->turn, on_turn, RS_TLS_TICKET_S * 1000, RS_TLS_TICKET_S * 1000);
 	if (watchdog_ms)
 		uv_timer_start(&m->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
 	children_init(m);

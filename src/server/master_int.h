@@ -73,6 +73,8 @@ struct master {
 	uv_timer_t watchdog;
 	uv_timer_t check; /* of roles that hang */
 	uint64_t check_ms;
+	uv_timer_t turn;                         /* of ticket_keys */
+	uint8_t ticket_keys[RS_TLS_KEYS_OCTETS]; /* of all fronts, of all generations */
 	int lock_fd;
 	struct rs_stats *stats; /* the master's own */
 	int stats_fd;
@@ -91,6 +93,7 @@ unsigned children_n(const struct master *m, const struct generation *g, enum rs_
 void children_check(struct master *m);                            /* every check_ms */
 void children_kill(struct master *m, const struct generation *g); /* NULL: all */
 void children_serve(struct master *m, struct generation *g);      /* hand out the listeners */
+void children_tickets(struct master *m);                          /* tell all fronts the keys */
 
 /* generation.c */
 void generations_init(struct master *m);

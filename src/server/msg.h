@@ -36,8 +36,9 @@ enum rs_msg_type {
 	/* master -> role */
 	RS_MSG_START =
 		1, /* u8 role, u32 index, u32 fronts, u32 stores, u32 ms between beats (stats.h); fds: config text, page of numbers
-	                     (stats.h), certificate, key (the last two for fronts with TLS only: u8
-	                     has_tls) */
+	                     (stats.h); fronts with TLS (u8 has_tls) also: certificates and keys (tls.h) */
+	RS_MSG_TICKETS, /* fronts with TLS: octets keys of session tickets (RS_TLS_KEYS_OCTETS), before
+	                     START and whenever they turn */
 	RS_MSG_LISTENER, /* u8 service; fd: the bound socket (fronts) */
 	RS_MSG_LINK,     /* u8 role, u32 index of the peer; fd: the link. Replaces an older one. */
 	RS_MSG_DRAIN, /* fronts, admin: take no new connections, leave when the last one has ended */

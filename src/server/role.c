@@ -205,8 +205,7 @@ static bool start(struct rs_proc *r, struct rs_msg_in *m)
 	has_tls = rs_msg_u8(m) != 0;
 	conf_fd = rs_msg_fd(m);
 	stats_fd = rs_msg_fd(m);
-	r->certificate_fd = has_tls ? rs_msg_fd(m) : -1;
-	r->key_fd = has_tls ? rs_msg_fd(m) : -1;
+	r->tls_fd = has_tls ? rs_msg_fd(m) : -1;
 	r->ops = ops_of(r->kind);
 	if (!rs_msg_end(m) || !r->ops || r->conf)
 		return false;
@@ -313,6 +312,18 @@ static bool link_new(struct rs_proc *r, struct rs_msg_in *m)
 		       &r->loop, fd, r->kind, peer, &peer_ops, peer_of(r, peer, index), at) == 0;
 }
 
+static bool tickets(struct rs_proc *r, struct rs_msg_in *m)
+{
+	struct rs_slice keys = rs_msg_octets(m);
+
+	if (!rs_msg_end(m) || keys.n != sizeof(r->ticket_keys))
+		return false;
+	memcpy(r->ticket_keys, keys.p, keys.n);
+	if (r->ops && r->ops->tickets)
+		r->ops->tickets(r);
+	return true;
+}
+
 static bool on_control(void *arg, struct rs_link *l, struct rs_msg_in *m)
 {
 	struct rs_proc *r = arg;
@@ -323,6 +334,8 @@ static bool on_control(void *arg, struct rs_link *l, struct rs_msg_in *m)
 		return start(r, m);
 	if (m->type == RS_MSG_LINK)
 		return link_new(r, m);
+	if (m->type == RS_MSG_TICKETS)
+		return tickets(r, m);
 	if (m->type == RS_MSG_STOP) {
 		if (!r->stopping && r->ops) {
 			r->stopping = true;
@@ -372,7 +385,7 @@ int rs_role_main(const char *name)
 	static struct rs_proc role; /* one a process; large */
 
 	rs_log_init(name, false, RS_LOG_INFO);
-	role.certificate_fd = role.key_fd = -1;
+	role.tls_fd = -1;
 	rs_sandbox_begin(RS_ROLE_CONTROL_FD + 1);
 	if (uv_loop_init(&role.loop) < 0 || fcntl(RS_ROLE_CONTROL_FD, F_GETFD) < 0 ||
 		rs_link_create(&role.loop, RS_ROLE_CONTROL_FD, RS_ROLE_N, RS_ROLE_MASTER,

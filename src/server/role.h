@@ -10,6 +10,7 @@
 
 #include "server/conf.h"
 #include "server/link.h"
+#include "server/tls.h"
 
 #define RS_ROLE_CONTROL_FD 3
 #define RS_ROLE_PEERS_MAX  64u
@@ -24,9 +25,9 @@ struct rs_proc {
 	uint32_t stores_n;
 	struct rs_conf *conf;
 	uint64_t master_pid;
-	uv_timer_t beat;    /* tells the master that the loop turns */
-	int certificate_fd; /* fronts with TLS, else -1; closed by the role */
-	int key_fd;
+	uv_timer_t beat; /* tells the master that the loop turns */
+	int tls_fd; /* fronts with TLS: certificates and keys (tls.h), else -1; closed by the role */
+	uint8_t ticket_keys[RS_TLS_KEYS_OCTETS]; /* of fronts with TLS */
 	struct rs_link *control;
 	struct rs_link *auth;                      /* NULL while there is none */
 	struct rs_link *fronts[RS_ROLE_PEERS_MAX]; /* likewise */
@@ -50,6 +51,8 @@ struct rs_role_ops {
 	bool (*message)(struct rs_proc *r, enum rs_role peer, uint32_t index, struct rs_msg_in *m);
 	/* The link to a peer is gone (r->auth … is NULL already). */
 	void (*peer_gone)(struct rs_proc *r, enum rs_role peer, uint32_t index);
+	/* r->ticket_keys are new. NULL: of no concern. */
+	void (*tickets)(struct rs_proc *r);
 	void (*listener)(struct rs_proc *r, enum rs_service service, int fd); /* fd taken */
 	/* Fields of a message of the master that only this role gets. */
 	bool (*control)(struct rs_proc *r, struct rs_msg_in *m);
