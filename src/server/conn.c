@@ -304,14 +304,14 @@ bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls)
 	return true;
 }
 
-bool rs_conn_tls_first(struct rs_conn *c, SSL_CTX *ctx)
+bool rs_conn_tls_first(struct rs_conn *c, struct rs_tls *tls)
 {
 	struct rs_slice held = rs_buf_slice(&c->in);
 	g_autofree uint8_t *octets = held.n ? g_memdup2(held.p, held.n) : NULL;
 
 	rs_buf_clear(&c->in);
 	rs_buf_shrink(&c->in);
-	if (!rs_conn_tls(c, ctx))
+	if (!rs_conn_tls(c, tls))
 		return false;
 	if (octets && BIO_write(SSL_get_rbio(c->ssl), octets, (int)held.n) != (int)held.n)
 		return false;

@@ -83,7 +83,7 @@ struct rs_conn *rs_conn_accept(
 bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls);
 
 /* The same for a service that begins with TLS: what was received already is the handshake. */
-bool rs_conn_tls_first(struct rs_conn *c, SSL_CTX *ctx);
+bool rs_conn_tls_first(struct rs_conn *c, struct rs_tls *tls);
 
 /* The client is at `from`, not where the connection comes from (front_proxy.c). */
 void rs_conn_set_peer(struct rs_conn *c, const struct sockaddr_storage *from);
