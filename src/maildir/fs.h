@@ -31,5 +31,7 @@ struct rs_fs {
 
 /* The kernel's. Static, never freed. */
 const struct rs_fs *rs_fs_posix(void);
+/* One that changes nothing: all is refused with -EROFS. For looking without leaving a trace. Static. */
+const struct rs_fs *rs_fs_readonly(void);
 
 #endif

@@ -320,3 +320,26 @@ int rs_quota_used(const struct rs_fs *fs, const char *root, const struct rs_quot
 		*out = use;
 	return rc;
 }
+
+int rs_quota_rebuild(const struct rs_fs *fs, const char *root, const struct rs_quota *q,
+	bool *changed, struct rs_err *err)
+{
+	struct rs_quota_use told = {.octets = UINT64_MAX};
+	struct rs_quota_use use;
+	struct box b;
+	bool sure;
+	int rc;
+
+	*changed = false;
+	if (!q->octets_max && !q->messages_max)
+		return 0;
+	rc = box_open(&b, fs, root, true, err);
+	if (rc == 0) {
+		(void)file_read(&b, q, &told, &sure);
+		rc = file_make(&b, q, &use, err);
+	}
+	box_close(&b);
+	if (rc == 0)
+		*changed = told.octets != use.octets || told.messages != use.messages;
+	return rc;
+}

@@ -35,6 +35,10 @@ void rs_quota_give(const struct rs_fs *fs, const char *root, struct rs_quota_use
 int rs_quota_used(const struct rs_fs *fs, const char *root, const struct rs_quota *q, bool count,
 	struct rs_quota_use *out, struct rs_err *err) RS_MUST_USE;
 
+/* Count all and write the file anew. *changed: it told something else before. Nothing where `q` has no limit. */
+int rs_quota_rebuild(const struct rs_fs *fs, const char *root, const struct rs_quota *q,
+	bool *changed, struct rs_err *err) RS_MUST_USE;
+
 /* The file's text (any octets). False: it is not one, or was made for another quota. */
 bool rs_quota_parse(struct rs_slice text, const struct rs_quota *q, struct rs_quota_use *out);
 

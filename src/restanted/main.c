@@ -16,6 +16,7 @@ static const struct {
 	{"check-config", cmd_check_config, "read the configuration and say what is wrong with it"},
 	{"user", cmd_user, "add, list, remove users"},
 	{"deliver", cmd_deliver, "deliver one message from standard input, as an MDA"},
+	{"mailbox", cmd_mailbox, "list, verify or repair what is in a mailbox"},
 	{"status", cmd_status, "how the running service is"},
 	{"sessions", cmd_sessions, "who is connected"},
 	{"kick", cmd_kick, "end a session"},

@@ -1,0 +1,83 @@
+/* mailbox_of.c - see mailbox_of.h */
+#include "restanted/mailbox_of.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maildir/subfolder.h"
+#include "server/userdb.h"
+
+int mailbox_of(
+	const struct rs_conf *conf, const char *address, struct rs_mailbox *out, struct rs_err *err)
+{
+	struct rs_userdb *db = NULL;
+	const struct rs_user *u = NULL;
+	char folder[RS_FOLDER_NAME_MAX + 1] = "";
+	g_autofree char *text = NULL;
+	char name[256];
+	int rc;
+
+	*out = (struct rs_mailbox){.path = NULL};
+	rc = rs_userdb_open(conf->users, &db, err);
+	if (rc == 0 && rs_user_name_clean(rs_slice_str(address), name) == 0) {
+		u = rs_userdb_find(db, name);
+		if (!u && rs_user_name_split(name, folder, false))
+			u = rs_userdb_find(db, name);
+	}
+	if (rc == 0 && !u)
+		rc = rs_err_set(err, RS_ENOENT, "there is no user %s", address);
+	if (rc == 0)
+		rc = rs_mailbox_text(u, conf->store_path, folder, &text, err);
+	if (rc == 0)
+		rc = rs_mailbox_parse(text, &conf->rules, out, err);
+	rs_userdb_destroy(&db);
+	return rc;
+}
+
+char *mailbox_folder(const struct rs_mailbox *box)
+{
+	return box->folder ? rs_subfolder_find(box->path, box->folder) : g_strdup(box->path);
+}
+
+static gint by_name(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+GPtrArray *mailbox_folders(const char *root)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(root, 0, NULL);
+	const char *name;
+
+	g_ptr_array_add(all, g_strdup(root));
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(root, name, NULL);
+		g_autofree char *cur = g_build_filename(path, "cur", NULL);
+
+		if (name[0] == '.' && g_file_test(cur, G_FILE_TEST_IS_DIR))
+			g_ptr_array_add(all, g_steal_pointer(&path));
+	}
+	g_ptr_array_sort(all, by_name); /* the main one is a beginning of all others */
+	return all;
+}
+
+int mailbox_become_owner(const char *root, struct rs_err *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(root, &st) < 0)
+		return errno == ENOENT ? 0
+				       : rs_err_set(err, RS_EIO, "%s: %s", root, g_strerror(errno));
+	if (st.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
+		return rs_err_set(err, RS_EROFS, "cannot become user %u, who owns %s: %s",
+			(unsigned)st.st_uid, root, g_strerror(errno));
+	return 0;
+}
