@@ -13,27 +13,23 @@
 int mailbox_of(
 	const struct rs_conf *conf, const char *address, struct rs_mailbox *out, struct rs_err *err)
 {
-	struct rs_userdb *db = NULL;
-	const struct rs_user *u = NULL;
+	struct rs_user *u = NULL;
 	char folder[RS_FOLDER_NAME_MAX + 1] = "";
 	g_autofree char *text = NULL;
 	char name[256];
 	int rc;
 
 	*out = (struct rs_mailbox){.path = NULL};
-	rc = rs_userdb_open(conf->users, &db, err);
-	if (rc == 0 && rs_user_name_clean(rs_slice_str(address), name) == 0) {
-		u = rs_userdb_find(db, name);
-		if (!u && rs_user_name_split(name, folder, false))
-			u = rs_userdb_find(db, name);
-	}
-	if (rc == 0 && !u)
-		rc = rs_err_set(err, RS_ENOENT, "there is no user %s", address);
+	if (rs_user_name_clean(rs_slice_str(address), name) < 0)
+		return rs_err_set(err, RS_ENOENT, "there is no user %s", address);
+	rc = rs_userdb_find_now(conf->users, name, &u, err);
+	if (rc == -RS_ENOENT && rs_user_name_split(name, folder, false))
+		rc = rs_userdb_find_now(conf->users, name, &u, err);
 	if (rc == 0)
 		rc = rs_mailbox_text(u, conf->store_path, folder, &text, err);
 	if (rc == 0)
 		rc = rs_mailbox_parse(text, &conf->rules, out, err);
-	rs_userdb_destroy(&db);
+	rs_user_free(u);
 	return rc;
 }
 
