@@ -20,10 +20,9 @@
 /* A message as it will be remembered. */
 struct item {
 	char *base;
-	char *uid; /* NULL: follows from the name */
-	uint64_t wire;
-	uint64_t size;
-	uint64_t order; /* of those with a UID */
+	char *uid;             /* NULL: follows from the name */
+	struct rs_sizes sizes; /* size UINT64_MAX: not to be remembered */
+	uint64_t order;        /* of those with a UID */
 };
 
 struct repair {
@@ -132,8 +131,13 @@ static void uid_of(struct repair *r, uint32_t i, struct item *item)
 static int rename_ours(struct repair *r, const struct rs_maildir_entry *e,
 	const struct rs_maildir_name *n, struct item *item, struct rs_err *err)
 {
-	g_autofree char *base = g_strdup_printf("%.*s,S=%" G_GUINT64_FORMAT ",W=%" G_GUINT64_FORMAT,
-		(int)n->unique.n, (const char *)n->unique.p, item->size, item->wire);
+	g_autofree char *ascii =
+		item->sizes.ascii == UINT64_MAX
+			? g_strdup("")
+			: g_strdup_printf(",U=%" G_GUINT64_FORMAT, item->sizes.ascii);
+	g_autofree char *base = g_strdup_printf(
+		"%.*s,S=%" G_GUINT64_FORMAT ",W=%" G_GUINT64_FORMAT "%s", (int)n->unique.n,
+		(const char *)n->unique.p, item->sizes.size, item->sizes.wire, ascii);
 	g_autofree char *to = g_strconcat(base, e->file + n->base.n, NULL);
 	int dir = e->in_new ? r->m->new_fd : r->m->cur_fd;
 	int rc = r->m->fs->rename(r->m->fs->ctx, dir, e->file, dir, to, RENAME_NOREPLACE);
@@ -150,9 +154,11 @@ static int rename_ours(struct repair *r, const struct rs_maildir_entry *e,
 
 static int take_message(struct repair *r, uint32_t i, struct rs_err *err)
 {
+	const struct rs_maildir_name unknown = {
+		.size = UINT64_MAX, .wire = UINT64_MAX, .ascii = UINT64_MAX};
 	struct rs_maildir_entry e = rs_standing_entry(&r->s, i);
-	struct rs_maildir_name unknown = {.size = UINT64_MAX, .wire = UINT64_MAX};
 	struct item *item = g_new0(struct item, 1);
+	struct rs_slice uid = rs_drop_uid(&r->s.index.table, i);
 	struct rs_maildir_name n;
 	int rc = 0;
 
@@ -160,23 +166,23 @@ static int take_message(struct repair *r, uint32_t i, struct rs_err *err)
 	rs_maildir_name_parse(rs_slice_str(e.file), &n);
 	item->base = g_strndup((const char *)n.base.p, n.base.n);
 	uid_of(r, i, item);
-	rs_sizes_measure(r->s.m, &e, &unknown, &item->size, &item->wire);
-	if (item->size == UINT64_MAX) {
+	rs_sizes_measure(r->s.m, &e, &unknown, &item->sizes);
+	if (item->sizes.size == UINT64_MAX) {
 		say(r->left, "%s/%s/%s: cannot be read", r->m->path, e.in_new ? "new" : "cur",
 			e.file);
 		return 0;
 	}
-	if (rs_sizes_ours(&n) && (n.size != item->size || n.wire != item->wire)) {
-		if (!item->uid) { /* a digest of the old name would not follow from the new one */
-			struct rs_slice uid = rs_drop_uid(&r->s.index.table, i);
-
-			if (!rs_slice_eq(uid, n.unique))
-				item->uid = g_strndup((const char *)uid.p, uid.n);
-		}
+	if (!rs_sizes_ours(&n))
+		return 0;
+	if (n.size != item->sizes.size || n.wire != item->sizes.wire ||
+		(n.ascii != UINT64_MAX && n.ascii != item->sizes.ascii)) {
+		/* a digest of the old name would not follow from the new one */
+		if (!item->uid && !rs_slice_eq(uid, n.unique))
+			item->uid = g_strndup((const char *)uid.p, uid.n);
 		rc = rename_ours(r, &e, &n, item, err);
 	}
-	if (rs_sizes_ours(&n) && !item->uid)
-		item->size = UINT64_MAX; /* its name tells all: no line */
+	if (!item->uid)
+		item->sizes.size = UINT64_MAX; /* its name tells all: no line */
 	return rc;
 }
 
@@ -203,8 +209,9 @@ static GString *list_text(struct repair *r, guint *imported)
 	for (guint i = 0; i < r->items->len; i++) {
 		const struct item *item = g_ptr_array_index(r->items, i);
 		struct rs_uidlist_row row = {.base = rs_slice_str(item->base),
-			.wire = item->wire,
-			.size = item->size,
+			.wire = item->sizes.wire,
+			.size = item->sizes.size,
+			.ascii = item->sizes.ascii,
 			.uid = rs_slice_str(item->uid)};
 
 		if (item->uid && !g_hash_table_add(uids, item->uid)) {

@@ -65,6 +65,18 @@ struct rs_maildir_entry rs_standing_entry(const struct rs_standing *s, uint32_t 
 		.file = rs_index_name(&s->index, row), .in_new = s->index.rows[row].in_new != 0};
 }
 
+struct rs_sizes rs_standing_sizes(const struct rs_standing *s, uint32_t row)
+{
+	const struct rs_drop_ascii *a = rs_drop_ascii(&s->index.table, row);
+	struct rs_sizes sizes = {.size = s->index.rows[row].size,
+		.wire = rs_drop_octets(&s->index.table, row),
+		.ascii = UINT64_MAX};
+
+	if (a)
+		sizes.ascii = a->octets == RS_DROP_NO_ASCII ? 0 : a->octets;
+	return sizes;
+}
+
 GHashTable *rs_standing_kept_rows(const struct rs_standing *s)
 {
 	GHashTable *rows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

@@ -7,6 +7,7 @@
 
 #include "maildir/folder.h"
 #include "maildir/index.h"
+#include "maildir/sizes.h"
 #include "maildir/uidlist.h"
 
 struct rs_standing {
@@ -25,6 +26,9 @@ void rs_standing_finish(struct rs_standing *s);
 
 /* Message `row` of `index`. */
 struct rs_maildir_entry rs_standing_entry(const struct rs_standing *s, uint32_t row);
+
+/* What is told of it. */
+struct rs_sizes rs_standing_sizes(const struct rs_standing *s, uint32_t row);
 
 /* Rows of the kept index: base name (char *) -> row + 1. Owned by the caller. */
 GHashTable *rs_standing_kept_rows(const struct rs_standing *s);

@@ -141,29 +141,33 @@ static void check_index(const struct rs_standing *s, struct rs_verified *v)
 
 static void check_message(struct rs_standing *s, uint32_t row, struct rs_verified *v)
 {
+	const struct rs_maildir_name unknown = {
+		.size = UINT64_MAX, .wire = UINT64_MAX, .ascii = UINT64_MAX};
 	struct rs_maildir_entry e = rs_standing_entry(s, row);
-	struct rs_maildir_name unknown = {.size = UINT64_MAX, .wire = UINT64_MAX};
-	uint64_t told = rs_drop_octets(&s->index.table, row);
+	struct rs_sizes told = rs_standing_sizes(s, row);
 	const char *sub = e.in_new ? "new" : "cur";
 	struct rs_err err = {.text = ""};
-	uint64_t size;
-	uint64_t wire;
+	struct rs_sizes real;
 	int fd = rs_maildir_read_open(s->m, &e, &err);
 
 	v->messages++;
-	v->octets += told;
+	v->octets += told.wire;
 	if (fd >= 0)
 		close(fd);
-	rs_sizes_measure(s->m, &e, &unknown, &size, &wire);
-	if (size == UINT64_MAX)
+	rs_sizes_measure(s->m, &e, &unknown, &real);
+	if (real.size == UINT64_MAX)
 		flaw(v, RS_FLAW_UNREADABLE, "%s/%s/%s: cannot be read%s%s", s->m->path, sub, e.file,
 			fd < 0 ? ": " : ", it is not a file or changes just now",
 			fd < 0 ? err.text : "");
-	else if (size != s->index.rows[row].size || wire != told)
+	else if (real.size != told.size || real.wire != told.wire)
 		flaw(v, RS_FLAW_SIZE,
 			"%s/%s/%s: %" G_GUINT64_FORMAT " octets are told, %" G_GUINT64_FORMAT
 			" would be sent",
-			s->m->path, sub, e.file, told, wire);
+			s->m->path, sub, e.file, told.wire, real.wire);
+	else if (told.ascii != UINT64_MAX && real.ascii != told.ascii)
+		flaw(v, RS_FLAW_SIZE,
+			"%s/%s/%s: another size is told to clients without UTF8 than would be sent",
+			s->m->path, sub, e.file);
 }
 
 static void check_twins(const struct rs_standing *s, struct rs_verified *v)
