@@ -17,6 +17,7 @@ static const struct {
 	{"user", cmd_user, "add, list, remove users"},
 	{"deliver", cmd_deliver, "deliver one message from standard input, as an MDA"},
 	{"mailbox", cmd_mailbox, "list, verify or repair what is in a mailbox"},
+	{"import", cmd_import, "take over UIDs and order from another server, or compare with it"},
 	{"status", cmd_status, "how the running service is"},
 	{"sessions", cmd_sessions, "who is connected"},
 	{"kick", cmd_kick, "end a session"},
@@ -41,6 +42,11 @@ int cmd_fail(const struct rs_err *err)
 	case RS_EEXIST:
 	case RS_EINVAL:
 		return RS_EXIT_DATA;
+	case RS_ENET:
+		return RS_EXIT_UNAVAILABLE;
+	case RS_EAUTH:
+	case RS_ECERT:
+		return RS_EXIT_NOT_YOU;
 	case RS_ELOCKED:
 	case RS_ETEMP:
 	case RS_ENOSPC:
