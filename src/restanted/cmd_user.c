@@ -60,7 +60,7 @@ static int add(const struct rs_conf *conf, const char *name, bool from_stdin, st
 	int rc = ask_password(from_stdin, password, err);
 
 	if (rc == 0)
-		rc = rs_password_hash(rs_slice_str(password), &hash, err);
+		rc = rs_password_hash(NULL, rs_slice_str(password), &hash, err);
 	rs_wipe(password, sizeof(password));
 	if (rc == 0)
 		rc = rs_userdb_add(conf->users, name, hash, err);

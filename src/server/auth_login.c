@@ -11,6 +11,7 @@ struct login {
 	uint32_t front;
 	uint64_t session;
 	uint64_t serial;
+	struct rs_password_mix *mix;
 	struct rs_user *user; /* NULL: nobody; the work is done all the same */
 	struct rs_secret *given;
 	struct rs_secret *name;  /* as given                     */
@@ -81,6 +82,7 @@ static bool may_come_in(const struct rs_user *u, enum rs_service service)
 
 static void login_free(struct login *j)
 {
+	rs_password_mix_unref(j->mix);
 	rs_user_free(j->user);
 	rs_secret_destroy(&j->given);
 	rs_secret_destroy(&j->name);
@@ -110,7 +112,7 @@ static void check_work(uv_work_t *w)
 	struct login *j = w->data;
 	const struct auth *a = j->proc->arg;
 
-	j->rc = rs_userdb_check(a->users, (const char *)j->name->octets, j->user,
+	j->rc = rs_userdb_check(a->users, j->mix, (const char *)j->name->octets, j->user,
 		rs_slice(j->given->octets, j->given->n));
 }
 
@@ -148,13 +150,13 @@ static void on_user(struct rs_proc *r, void *arg, int rc, struct rs_user *u, con
 	g_strlcpy(e->folder, folder, sizeof(e->folder));
 	if (u && u->password && !rs_password_known(u->password))
 		rs_log(RS_LOG_WARNING, "unknown-scheme", "id", rs_log_id(e->session), "user",
-			u->name, "cure",
-			"a {SCHEME} of crypt(3) or {PLAIN}: restanted user remove, then add", NULL);
+			u->name, "cure", "restanted user password", NULL);
 	if (j->stamp) {
 		j->rc = check_apop(j);
 		answer(j);
 		return;
 	}
+	j->mix = rs_userdb_mix(((struct auth *)r->arg)->users);
 	j->work.data = j;
 	if (uv_queue_work(&r->loop, &j->work, check_work, check_done) < 0) {
 		j->rc = -RS_ETEMP;

@@ -63,12 +63,25 @@ void rs_userdb_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, void *
 	db->ops->ask(db, name, fn, arg);
 }
 
-int rs_userdb_check(
-	struct rs_userdb *db, const char *name, const struct rs_user *u, struct rs_slice given)
+struct rs_password_mix *rs_userdb_mix(struct rs_userdb *db)
 {
+	return db->ops->mix ? db->ops->mix(db) : rs_password_mix_new();
+}
+
+int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix, const char *name,
+	const struct rs_user *u, struct rs_slice given)
+{
+	char *stand_in;
+	bool ok;
+
 	if (db->ops->check)
 		return db->ops->check(db, name, u, given);
-	return rs_password_check(u ? u->password : NULL, given) ? 0 : -RS_EAUTH;
+	stand_in = rs_password_mix_draw(mix, NULL, name);
+	ok = rs_password_check(u ? u->password : NULL, stand_in, given);
+	if (stand_in)
+		rs_wipe(stand_in, strlen(stand_in));
+	g_free(stand_in);
+	return ok ? 0 : -RS_EAUTH;
 }
 
 /* --- for commands -------------------------------------------------------------------------- */

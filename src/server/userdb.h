@@ -46,11 +46,15 @@ void rs_userdb_destroy(struct rs_userdb **db);
 /* `name` as rs_user_name_clean made it. */
 void rs_userdb_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, void *arg);
 
+/* The classes of cost of the passwords in it (password.h), to hand to a worker thread: yours (unref). */
+struct rs_password_mix *rs_userdb_mix(struct rs_userdb *db);
+
 /* Is `given` the password of `u` (NULL: nobody is called `name`)? The cost of a no tells nothing about
- * whether there is such a user (password.h). Blocks: worker thread.
+ * whether there is such a user. Blocks: worker thread, which may not touch `db` otherwise.
  * 0, -RS_EAUTH: no, -RS_ETEMP: cannot be told now. */
-int rs_userdb_check(struct rs_userdb *db, const char *name, const struct rs_user *u,
-	struct rs_slice given) RS_MUST_USE;
+int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix, const char *name,
+	const struct rs_user *u, struct rs_slice given) RS_MUST_USE;
+/* What a SCRAM exchange needs: rs_password_scram (password.h) with u ? u->password : NULL. */
 
 /* For commands: open and close again; what is wrong with it? */
 int rs_userdb_try(const char *spec, struct rs_err *err) RS_MUST_USE;

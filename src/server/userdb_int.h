@@ -10,6 +10,8 @@ struct rs_userdb_ops {
 	int (*open)(uv_loop_t *loop, const char *spec, struct rs_userdb **out, struct rs_err *err);
 	void (*destroy)(struct rs_userdb *db);
 	void (*ask)(struct rs_userdb *db, const char *name, rs_user_fn fn, void *arg);
+	/* Yours. NULL: it has no fields. */
+	struct rs_password_mix *(*mix)(struct rs_userdb *db);
 	/* Worker thread: reads nothing of `db` that the loop's thread changes. NULL: the password field
 	 * of the user is compared. */
 	int (*check)(struct rs_userdb *db, const char *name, const struct rs_user *u,

@@ -158,6 +158,11 @@ static void passwd_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, vo
 	ask_again((struct passwd_file *)db, q);
 }
 
+static struct rs_password_mix *passwd_mix(struct rs_userdb *db)
+{
+	return rs_password_mix_ref(rs_user_table_mix(((struct passwd_file *)db)->table));
+}
+
 static void passwd_each(
 	struct rs_userdb *db, void (*fn)(void *arg, const struct rs_user *u), void *arg)
 {
@@ -203,5 +208,6 @@ const struct rs_userdb_ops rs_userdb_passwd_ops = {
 	.open = passwd_open,
 	.destroy = passwd_destroy,
 	.ask = passwd_ask,
+	.mix = passwd_mix,
 	.each = passwd_each,
 };

@@ -24,6 +24,7 @@ struct rs_user_table {
 	uint64_t *slots;
 	size_t slots_n;
 	size_t users_n;
+	struct rs_password_mix *mix;
 };
 
 /* --- the state of a file ------------------------------------------------------------------- */
@@ -163,6 +164,16 @@ static void grow(struct rs_user_table *t)
 	*t = bigger;
 }
 
+static void count_password(struct rs_user_table *t, char *field)
+{
+	char *end = field + strcspn(field, ":");
+	char c = *end;
+
+	*end = '\0';
+	rs_password_mix_add(t->mix, field);
+	*end = c;
+}
+
 static const char *take_line(struct rs_user_table *t, char *line)
 {
 	const char *why = check_line(line);
@@ -178,6 +189,7 @@ static const char *take_line(struct rs_user_table *t, char *line)
 		return "this user is there already";
 	*slot = (hash_of(line, n) & ~OFFSET_MASK) | (uint64_t)(line - t->text + 1);
 	t->users_n++;
+	count_password(t, line + n + 1);
 	return NULL;
 }
 
@@ -235,6 +247,7 @@ int rs_user_table_read(
 	struct stat st;
 	int rc = 0;
 
+	t->mix = rs_password_mix_new();
 	if (fd < 0 || fstat(fd, &st) < 0 || read_all(fd, (size_t)st.st_size, t) < 0)
 		rc = rs_err_set(
 			err, RS_ECONFIG, "cannot read the users: %s: %s", path, g_strerror(errno));
@@ -259,6 +272,7 @@ void rs_user_table_destroy(struct rs_user_table **t)
 		return;
 	if ((*t)->text)
 		rs_wipe((*t)->text, (*t)->text_n);
+	rs_password_mix_unref((*t)->mix);
 	g_free((*t)->text);
 	g_free((*t)->slots);
 	g_free(*t);
@@ -266,6 +280,11 @@ void rs_user_table_destroy(struct rs_user_table **t)
 }
 
 /* --- asking -------------------------------------------------------------------------------- */
+
+struct rs_password_mix *rs_user_table_mix(const struct rs_user_table *t)
+{
+	return t->mix;
+}
 
 size_t rs_user_table_n(const struct rs_user_table *t)
 {

@@ -28,6 +28,7 @@ int rs_user_table_read(const char *path, struct rs_user_table **out, struct rs_f
 	struct rs_err *err) RS_MUST_USE;
 void rs_user_table_destroy(struct rs_user_table **t);
 
+struct rs_password_mix *rs_user_table_mix(const struct rs_user_table *t); /* lent */
 size_t rs_user_table_n(const struct rs_user_table *t);
 /* Owned by the caller; NULL: nobody. */
 struct rs_user *rs_user_table_find(const struct rs_user_table *t, const char *name);

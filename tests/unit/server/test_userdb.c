@@ -1,4 +1,4 @@
-/* users: the passwd-file, its changes, names that may reach a path, passwords. */
+/* users: the passwd-file, its changes, names that may reach a path. */
 #include "tests/unit/test.h"
 
 #include <glib/gstdio.h>
@@ -245,67 +245,6 @@ static void name__only_what_may_reach_a_path_is_clean(void **state)
 	assert_int_equal(rs_user_name_clean(rs_slice(long_name, 255), out), -RS_EINVAL);
 }
 
-static void password__a_scheme_that_is_none_of_ours_is_told_apart(void **state)
-{
-	assert_true(rs_password_known("{PLAIN}x"));
-	assert_true(rs_password_known("{sha512-crypt}$6$x"));
-	assert_true(rs_password_known("$y$x"));
-	assert_false(rs_password_known("{SCRAM-SHA-256}4096,x"));
-	assert_false(rs_password_known("{PLAIN"));
-}
-
-static void password__schemes(void **state)
-{
-	static const struct {
-		const char *stored;
-		const char *given;
-		bool ok;
-	} rows[] = {
-		{"{PLAIN}secret", "secret", true},
-		{"{plain}secret", "secret", true},
-		{"{PLAIN}secret", "Secret", false},
-		{"{PLAIN}secret", "secret2", false},
-		{"{PLAIN}", "x", false},
-		{"{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjn"
-		 "QJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
-			"Hello world!", true},
-		{"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjn"
-		 "QJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
-			"Hello world!", true},
-		{"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjn"
-		 "QJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
-			"Hello world", false},
-		{"{UNKNOWN}secret", "secret", false},
-		{"{PLAIN", "x", false},
-		{"", "", false},
-		{"*", "*", false},
-		{"!", "!", false},
-		{NULL, "nobody", false},
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-		assert_int_equal(
-			rs_password_check(rows[i].stored, rs_slice_str(rows[i].given)), rows[i].ok);
-	assert_false(rs_password_check("{PLAIN}a", rs_slice("a\0", 2)));
-}
-
-static void password__what_is_hashed_is_found_again(void **state)
-{
-	char *a = NULL;
-	char *b = NULL;
-	struct rs_err err;
-
-	assert_int_equal(rs_password_hash(rs_slice_str("gr\xc3\xbc\xc3\x9f"), &a, &err), 0);
-	assert_int_equal(rs_password_hash(rs_slice_str("gr\xc3\xbc\xc3\x9f"), &b, &err), 0);
-	assert_string_not_equal(a, b);
-	assert_true(g_str_has_prefix(a, "{CRYPT}$y$"));
-	assert_true(rs_password_check(a, rs_slice_str("gr\xc3\xbc\xc3\x9f")));
-	assert_false(rs_password_check(a, rs_slice_str("gruss")));
-	assert_int_equal(rs_password_hash(rs_slice_str(""), &b, &err), -RS_EINVAL);
-	g_free(a);
-	g_free(b);
-}
-
 #define PLACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -319,9 +258,6 @@ int main(void)
 		PLACE_TEST(userdb__a_field_that_would_make_more_fields_is_refused),
 		PLACE_TEST(userdb__what_cannot_be_read_is_not_replaced),
 		cmocka_unit_test(name__only_what_may_reach_a_path_is_clean),
-		cmocka_unit_test(password__a_scheme_that_is_none_of_ours_is_told_apart),
-		cmocka_unit_test(password__schemes),
-		cmocka_unit_test(password__what_is_hashed_is_found_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
