@@ -1,14 +1,17 @@
 /* conn.c - see conn.h
  *
  *   OPEN --rs_conn_tls--> shaking --done--> OPEN under TLS --close--> closing --uv--> freed
- * Facts: `in` holds at most IN_MAX octets, then reading stops; at most one write is with libuv
- *        (`writing`), what it carries is a copy of its own; after `closing` no op but free is called. */
+ * Facts: `in` holds at most IN_MAX octets, then reading stops; `writing` is set exactly while the
+ *        poll waits for room; `unsent` is empty unless `writing`; nothing of OpenSSL's output stays in
+ *        tls_out when a function of this file returns; after `closing` no op but free is called. */
 #include "server/conn.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 #include "server/address.h"
@@ -18,9 +21,13 @@
 #define IN_MAX     65536u
 #define READ_CHUNK 65536u
 #define TLS_RECORD 16384
+#define UNSENT_MAX (256u * 1024)
 
-static uint8_t read_buf[READ_CHUNK];  /* one a process: the loop has one thread */
+/* One a process, because the loop has one thread: an idle session has no buffer of its own. */
+static uint8_t read_buf[READ_CHUNK];
 static uint8_t plain_buf[TLS_RECORD]; /* one decrypted record */
+static uint8_t tls_out[5 * 16640];    /* records that leave with one call */
+static size_t tls_out_n;
 
 /* --- the end ------------------------------------------------------------------------------- */
 
@@ -31,6 +38,8 @@ static void on_closed(uv_handle_t *h)
 	c->ops->free(c);
 	front_conn_forget(c);
 	SSL_free(c->ssl);
+	g_free(c->cipher_kept);
+	rs_buf_finish(&c->unsent);
 	rs_buf_wipe(&c->in);
 	rs_buf_finish(&c->in);
 	g_free(c);
@@ -41,7 +50,8 @@ static void close_now(struct rs_conn *c)
 	if (c->closing)
 		return;
 	c->closing = true;
-	uv_close((uv_handle_t *)&c->h.stream, on_closed);
+	uv_close((uv_handle_t *)&c->poll, on_closed);
+	close(c->fd);
 }
 
 static void flush_tls(struct rs_conn *c);
@@ -55,7 +65,7 @@ void rs_conn_close(struct rs_conn *c, bool when_sent)
 		ERR_clear_error();
 		flush_tls(c);
 	}
-	if (when_sent && c->writing) {
+	if (when_sent && c->writing && !c->broken) {
 		c->close_when_sent = true;
 		rs_conn_read(c, false);
 		return;
@@ -71,105 +81,166 @@ static void gone(struct rs_conn *c)
 	close_now(c);
 }
 
+/* --- waiting ------------------------------------------------------------------------------- */
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+static void wait_for_events(struct rs_conn *c)
+{
+	int events = (c->reading ? UV_READABLE : 0) | (c->writing ? UV_WRITABLE : 0);
+
+	if (events == c->events || c->closing)
+		return;
+	c->events = events;
+	if (events)
+		(void)uv_poll_start(&c->poll, events, on_poll);
+	else
+		(void)uv_poll_stop(&c->poll);
+}
+
 /* --- writing ------------------------------------------------------------------------------- */
 
-struct write {
-	uv_write_t req;
-	struct rs_conn *conn;
-	uint8_t octets[];
-};
-
-static void on_written(uv_write_t *req, int status)
+/* Octets the kernel took; when not all of them, `writing` or `broken` says why. */
+static size_t to_kernel(struct rs_conn *c, const uint8_t *p, size_t n)
 {
-	struct write *w = (struct write *)req;
-	struct rs_conn *c = w->conn;
+	size_t sent = 0;
 
-	g_free(w);
-	c->writing = false;
-	if (c->closing)
-		return;
-	if (status < 0) {
-		gone(c);
-		return;
+	while (sent < n) {
+		ssize_t k = write(c->fd, p + sent, n - sent);
+
+		if (k >= 0) {
+			sent += (size_t)k;
+		} else if (errno == EAGAIN || errno == ENOBUFS) {
+			c->writing = true;
+			wait_for_events(c);
+			break;
+		} else if (errno != EINTR) {
+			c->broken = true;
+			break;
+		}
 	}
-	if (c->ssl)
-		flush_tls(c);
-	if (c->writing || c->closing)
-		return;
-	if (c->close_when_sent)
-		close_now(c);
-	else if (!c->shaking)
-		c->ops->step(c);
+	return sent;
 }
 
-/* All of it goes: what the kernel does not take now is copied and written when it does. */
-static void send_all(struct rs_conn *c, const uint8_t *p, size_t n)
-{
-	uv_buf_t buf = uv_buf_init((char *)(uintptr_t)p, (unsigned)n);
-	struct write *w;
-	int rc;
-
-	assert(!c->writing);
-	rc = n ? uv_try_write(&c->h.stream, &buf, 1) : 0;
-	if (rc > 0) {
-		p += rc;
-		n -= (size_t)rc;
-	}
-	if (n == 0 || c->closing)
-		return;
-	w = g_malloc(sizeof(*w) + n);
-	w->conn = c;
-	memcpy(w->octets, p, n);
-	buf = uv_buf_init((char *)w->octets, (unsigned)n);
-	c->writing = true;
-	if (uv_write(&w->req, &c->h.stream, &buf, 1, on_written) < 0) {
-		g_free(w);
-		c->writing = false;
-		close_now(c);
-	}
-}
-
-/* What OpenSSL wants sent. */
+/* What OpenSSL wanted sent. */
 static void flush_tls(struct rs_conn *c)
 {
-	BIO *out = SSL_get_wbio(c->ssl);
-	char *p;
-	long n;
+	size_t n = tls_out_n;
+	size_t sent = 0;
 
-	if (c->writing)
+	tls_out_n = 0;
+	if (n == 0 || c->broken)
 		return;
-	n = BIO_get_mem_data(out, &p);
-	if (n <= 0)
-		return;
-	send_all(c, (const uint8_t *)p, (size_t)n);
-	(void)BIO_reset(out);
+	if (!c->writing)
+		sent = to_kernel(c, tls_out, n);
+	if (sent < n && rs_buf_add(&c->unsent, tls_out + sent, n - sent) < 0)
+		c->broken = true; /* cannot be: nothing is encrypted while there is no room */
+}
+
+/* OpenSSL's side of the socket: records gather in tls_out. */
+static int bio_write(BIO *bio, const char *p, int n)
+{
+	struct rs_conn *c = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if ((size_t)n > sizeof(tls_out))
+		return -1;
+	if ((size_t)n > sizeof(tls_out) - tls_out_n)
+		flush_tls(c);
+	memcpy(tls_out + tls_out_n, p, (size_t)n);
+	tls_out_n += (size_t)n;
+	return n;
+}
+
+static int bio_read(BIO *bio, char *p, int n)
+{
+	struct rs_conn *c = BIO_get_data(bio);
+	size_t k = RS_MIN((size_t)n, c->cipher.n);
+
+	BIO_clear_retry_flags(bio);
+	if (k == 0) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	memcpy(p, c->cipher.p, k);
+	c->cipher = rs_slice_sub(c->cipher, k, c->cipher.n);
+	return (int)k;
+}
+
+static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
+{
+	return cmd == BIO_CTRL_FLUSH;
+}
+
+static BIO *bio_new(struct rs_conn *c)
+{
+	static BIO_METHOD *method;
+	BIO *bio;
+
+	if (!method) {
+		method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
+		if (!method || !BIO_meth_set_write(method, bio_write) ||
+			!BIO_meth_set_read(method, bio_read) ||
+			!BIO_meth_set_ctrl(method, bio_ctrl))
+			return NULL;
+	}
+	bio = BIO_new(method);
+	if (bio) {
+		BIO_set_data(bio, c);
+		BIO_set_init(bio, 1);
+	}
+	return bio;
+}
+
+static size_t write_tls(struct rs_conn *c, struct rs_slice s)
+{
+	size_t taken = 0;
+
+	while (taken < s.n && !c->writing && !c->broken) {
+		int rc = SSL_write(c->ssl, s.p + taken, (int)RS_MIN(s.n - taken, 4u * TLS_RECORD));
+
+		if (rc <= 0)
+			c->broken = true;
+		else
+			taken += (size_t)rc;
+		flush_tls(c);
+	}
+	ERR_clear_error();
+	return taken;
 }
 
 size_t rs_conn_write(struct rs_conn *c, struct rs_slice s)
 {
-	size_t taken = 0;
+	size_t taken;
 
 	if (c->writing || c->closing || c->shaking || s.n == 0)
 		return 0;
-	c->octets_out += s.n;
-	rs_stats_add(RS_STAT_OCTETS_OUT, s.n);
-	if (!c->ssl) {
-		send_all(c, s.p, s.n);
-		return s.n;
-	}
-	while (taken < s.n) {
-		int rc = SSL_write(c->ssl, s.p + taken, (int)MIN(s.n - taken, TLS_RECORD));
-
-		if (rc <= 0)
-			break;
-		taken += (size_t)rc;
-	}
-	ERR_clear_error();
-	if (taken < s.n)
+	taken = c->ssl ? write_tls(c, s) : to_kernel(c, s.p, s.n);
+	c->octets_out += taken;
+	rs_stats_add(RS_STAT_OCTETS_OUT, taken);
+	if (c->broken)
 		gone(c);
-	else
-		flush_tls(c);
 	return taken;
+}
+
+/* The kernel has room again. */
+static void on_room(struct rs_conn *c)
+{
+	struct rs_slice s = rs_buf_slice(&c->unsent);
+	size_t sent;
+
+	c->writing =
+		false; /* `events` is left as it is: most steps fill the kernel's buffer again */
+	sent = to_kernel(c, s.p, s.n);
+	rs_buf_consume(&c->unsent, sent);
+	rs_buf_shrink(&c->unsent);
+	if (c->broken)
+		gone(c);
+	else if (c->close_when_sent && !c->writing)
+		close_now(c);
+	else if (!c->writing && !c->shaking)
+		c->ops->step(c);
+	wait_for_events(c);
 }
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -181,12 +252,13 @@ static void shake(struct rs_conn *c)
 
 	ERR_clear_error();
 	flush_tls(c);
-	if (rc == 1) {
+	if (c->broken) {
+		gone(c);
+	} else if (rc == 1) {
 		c->shaking = false;
 		rs_stats_add(RS_STAT_TLS_OK, 1);
 		rs_stats_add(RS_STAT_TLS_RESUMED, SSL_session_reused(c->ssl) == 1);
-		if (!c->closing)
-			c->ops->tls_up(c);
+		c->ops->tls_up(c);
 	} else if (what != SSL_ERROR_WANT_READ && what != SSL_ERROR_WANT_WRITE) {
 		rs_stats_add(RS_STAT_TLS_FAILED, 1);
 		gone(c);
@@ -203,19 +275,31 @@ static void decrypt(struct rs_conn *c)
 		if (rc <= 0)
 			break;
 		if (rs_buf_add(&c->in, plain_buf, (size_t)rc) < 0)
-			gone(c);
+			c->broken = true;
+		rs_wipe(plain_buf, (size_t)rc); /* where passwords were */
 	}
-	rs_wipe(plain_buf,
-		sizeof(plain_buf) > 512 ? 512 : sizeof(plain_buf)); /* where passwords were */
 	if (rc <= 0) {
 		int what = SSL_get_error(c->ssl, rc);
 
-		ERR_clear_error();
 		if (what == SSL_ERROR_ZERO_RETURN)
 			c->eof = true;
 		else if (what != SSL_ERROR_WANT_READ && what != SSL_ERROR_WANT_WRITE)
-			gone(c);
+			c->broken = true;
+		ERR_clear_error();
 	}
+	flush_tls(c); /* an answer to a key update, an alert */
+	if (c->broken)
+		gone(c);
+}
+
+/* What was read and could not be decrypted yet must not stay in the buffer that all share. */
+static void keep_cipher(struct rs_conn *c)
+{
+	uint8_t *kept = c->cipher.n ? g_memdup2(c->cipher.p, c->cipher.n) : NULL;
+
+	g_free(c->cipher_kept);
+	c->cipher_kept = kept;
+	c->cipher = rs_slice(kept, c->cipher.n);
 }
 
 static void take(struct rs_conn *c, const uint8_t *p, size_t n)
@@ -227,35 +311,27 @@ static void take(struct rs_conn *c, const uint8_t *p, size_t n)
 			gone(c); /* cannot be: reading stops before the ceiling */
 		return;
 	}
-	if (n && BIO_write(SSL_get_rbio(c->ssl), p, (int)n) != (int)n) {
-		gone(c);
-		return;
-	}
+	assert(c->cipher.n == 0);
+	c->cipher = rs_slice(p, n);
 	if (c->shaking)
 		shake(c);
 	if (!c->closing && !c->shaking)
 		decrypt(c);
+	keep_cipher(c);
 }
 
-static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+static void on_readable(struct rs_conn *c)
 {
-	const struct rs_conn *c = h->data;
-	size_t n = c->ssl ? READ_CHUNK : RS_MIN(READ_CHUNK, rs_buf_room(&c->in));
+	size_t room = c->ssl ? READ_CHUNK : RS_MIN(READ_CHUNK, rs_buf_room(&c->in));
+	ssize_t n = read(c->fd, read_buf, room);
 
-	*buf = uv_buf_init((char *)read_buf, (unsigned)n);
-}
-
-static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
-{
-	struct rs_conn *c = s->data;
-
-	if (n == 0 || c->closing)
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0 && (n != UV_EOF || c->shaking)) {
+	if (n < 0 || (n == 0 && c->shaking)) {
 		gone(c);
 		return;
 	}
-	if (n == UV_EOF) {
+	if (n == 0) {
 		c->eof = true;
 		rs_conn_read(c, false);
 	} else {
@@ -266,39 +342,54 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 		c->ops->step(c);
 }
 
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+	struct rs_conn *c = h->data;
+
+	if (status <
+		0) { /* reset by the peer: libuv has stopped; what came before may still be read */
+		c->events = 0;
+		if (c->reading)
+			on_readable(c);
+		else
+			gone(c);
+		wait_for_events(c);
+		return;
+	}
+	if (events & UV_WRITABLE)
+		on_room(c);
+	if ((events & UV_READABLE) && c->reading && !c->closing)
+		on_readable(c);
+}
+
 void rs_conn_read(struct rs_conn *c, bool on)
 {
-	bool can = on && !c->eof && !c->closing &&
-		   (c->ssl ? rs_buf_room(&c->in) >= TLS_RECORD : rs_buf_room(&c->in) > 0);
+	size_t least = c->ssl ? TLS_RECORD : 1;
 
-	if (c->ssl && on && !c->shaking && !c->closing &&
-		BIO_pending(SSL_get_rbio(c->ssl)) + SSL_pending(c->ssl) > 0)
-		decrypt(c); /* what had no room before */
-	if (can == c->reading || c->closing)
+	if (c->closing)
 		return;
-	c->reading = can;
-	if (can)
-		(void)uv_read_start(&c->h.stream, on_alloc, on_read);
-	else
-		(void)uv_read_stop(&c->h.stream);
+	if (on && c->cipher_kept && !c->shaking) {
+		decrypt(c); /* what had no room before */
+		if (c->closing)
+			return;
+		keep_cipher(c);
+	}
+	c->reading = on && !c->eof && rs_buf_room(&c->in) >= least && !c->cipher_kept;
+	wait_for_events(c);
 }
 
 bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls)
 {
 	bool pop3 = c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S;
-	BIO *in = BIO_new(BIO_s_mem());
-	BIO *out = BIO_new(BIO_s_mem());
+	BIO *bio = bio_new(c);
 
 	assert(rs_buf_n(&c->in) == 0);
-	c->ssl = rs_tls_new(tls, pop3 ? "pop3" : NULL);
-	if (!in || !out || !c->ssl) {
-		BIO_free(in);
-		BIO_free(out);
+	c->ssl = bio ? rs_tls_new(tls, pop3 ? "pop3" : NULL) : NULL;
+	if (!c->ssl) {
+		BIO_free(bio);
 		return false;
 	}
-	BIO_set_mem_eof_return(in, -1);
-	BIO_set_mem_eof_return(out, -1);
-	SSL_set_bio(c->ssl, in, out);
+	SSL_set_bio(c->ssl, bio, bio);
 	c->shaking = true;
 	rs_conn_read(c, true);
 	return true;
@@ -313,12 +404,12 @@ bool rs_conn_tls_first(struct rs_conn *c, struct rs_tls *tls)
 	rs_buf_shrink(&c->in);
 	if (!rs_conn_tls(c, tls))
 		return false;
-	if (octets && BIO_write(SSL_get_rbio(c->ssl), octets, (int)held.n) != (int)held.n)
-		return false;
+	c->cipher = rs_slice(octets, held.n);
 	if (octets)
 		shake(c);
 	if (octets && !c->closing && !c->shaking)
 		decrypt(c);
+	keep_cipher(c);
 	return true;
 }
 
@@ -346,42 +437,34 @@ void rs_conn_set_peer(struct rs_conn *c, const struct sockaddr_storage *from)
 	name_peer(c);
 }
 
-static void on_refused(uv_handle_t *h)
+struct rs_conn *rs_conn_accept(struct front *f, int listener, enum rs_service service)
 {
-	g_free(h->data);
-}
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t n = sizeof(peer);
+	int fd = accept4(listener, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct rs_conn *c;
 
-struct rs_conn *rs_conn_accept(
-	struct front *f, uv_stream_t *listener, enum rs_service service, bool is_pipe)
-{
-	struct rs_conn *c = g_new0(struct rs_conn, 1);
-	int n = sizeof(c->peer);
-	int rc;
-
-	rc = is_pipe ? uv_pipe_init(listener->loop, &c->h.pipe, 0)
-		     : uv_tcp_init(listener->loop, &c->h.tcp);
-	if (rc < 0) {
+	if (fd < 0)
+		return NULL;
+	c = g_new0(struct rs_conn, 1);
+	if (uv_poll_init(&f->proc->loop, &c->poll, fd) < 0) {
+		close(fd);
 		g_free(c);
+		errno = ENOMEM;
 		return NULL;
 	}
-	c->h.stream.data = c;
-	rc = uv_accept(listener, &c->h.stream);
-	if (rc == 0 && !is_pipe)
-		rc = uv_tcp_getpeername(&c->h.tcp, (struct sockaddr *)&c->peer, &n);
-	if (rc < 0) {
-		uv_close((uv_handle_t *)&c->h.stream, on_refused);
-		return NULL;
-	}
-	if (!is_pipe)
-		(void)uv_tcp_nodelay(&c->h.tcp, 1);
+	c->poll.data = c;
+	c->fd = fd;
+	c->peer = peer;
 	c->front = f;
 	c->service = service;
 	rs_buf_init(&c->in, IN_MAX);
+	rs_buf_init(&c->unsent, UNSENT_MAX);
 	name_peer(c);
 	return c;
 }
 
 void rs_conn_alive(struct rs_conn *c, uint32_t seconds)
 {
-	c->quiet_until_ms = uv_now(c->h.stream.loop) + (uint64_t)seconds * 1000;
+	c->quiet_until_ms = uv_now(c->poll.loop) + (uint64_t)seconds * 1000;
 }

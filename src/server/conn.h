@@ -1,6 +1,7 @@
-/* conn - one connection of a client: a libuv stream, TLS over it where wanted, what was received
- * and not yet taken, what the kernel does not take yet. It knows no protocol: a driver
- * (front_pop3.c, front_mail.c) is stepped whenever something may go on. Thread: the loop's. */
+/* conn - one connection of a client: a socket, TLS over it where wanted, what was received and not
+ * yet taken. What is to be sent stays with the driver until the kernel has room for it; only octets
+ * that are encrypted already are kept here. It knows no protocol: a driver (front_pop3.c,
+ * front_mail.c) is stepped whenever something may go on. Thread: the loop's. */
 #ifndef RS_SERVER_CONN_H
 #define RS_SERVER_CONN_H
 
@@ -43,11 +44,9 @@ struct rs_conn_ops {
 };
 
 struct rs_conn {
-	union {
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	} h;
+	uv_poll_t poll;
+	int fd;
+	int events;          /* that `poll` waits for */
 	struct front *front; /* lent */
 	const struct rs_conn_ops *ops;
 	void *driver;
@@ -64,9 +63,14 @@ struct rs_conn {
 	bool shaking;     /* the handshake is not done */
 	bool reading;
 	bool eof;     /* the peer has ended its side */
-	bool writing; /* the kernel has not taken the last write yet */
+	bool writing; /* the kernel has no room; step comes when it has */
+	bool broken;  /* a write failed: it is over as soon as the caller is out of OpenSSL */
 	bool closing;
 	bool close_when_sent;
+	bool later;             /* in the front's list of those to be stepped */
+	struct rs_slice cipher; /* received and not yet decrypted: read just now, or … */
+	uint8_t *cipher_kept;   /* … kept until `in` has room */
+	struct rs_buf unsent;   /* encrypted, and the kernel had no room */
 	uint64_t began_ms;
 	uint64_t quiet_until_ms; /* idle() when nothing moves until then */
 	uint64_t octets_in;
@@ -75,9 +79,8 @@ struct rs_conn {
 	struct rs_conn *next;
 };
 
-/* Take a connection from a listener. NULL: it could not be had (EMFILE …). */
-struct rs_conn *rs_conn_accept(
-	struct front *f, uv_stream_t *listener, enum rs_service service, bool is_pipe);
+/* Take a connection from a listener that is ready. NULL: errno tells why (EAGAIN, EMFILE …). */
+struct rs_conn *rs_conn_accept(struct front *f, int listener, enum rs_service service);
 
 /* Begin TLS; nothing of the input so far may be held by then. False: out of memory. */
 bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls);
@@ -88,7 +91,8 @@ bool rs_conn_tls_first(struct rs_conn *c, struct rs_tls *tls);
 /* The client is at `from`, not where the connection comes from (front_proxy.c). */
 void rs_conn_set_peer(struct rs_conn *c, const struct sockaddr_storage *from);
 
-/* Hand octets to the kernel; returns how many were taken (0: wait, step comes when there is room). */
+/* Hand octets to the kernel; returns how many were taken. Fewer than all: step comes when there is room
+ * for the rest. */
 size_t rs_conn_write(struct rs_conn *c, struct rs_slice s);
 
 /* Read on or not (a driver that cannot go on stops reading, so the peer feels it). */

@@ -2,7 +2,9 @@
 #include "server/front.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,9 +13,10 @@
 #include "server/stats.h"
 #include "server/tls.h"
 
-#define BACKLOG      1024
-#define TICK_MS      1000
-#define STOP_GRACE_S 5 /* sessions in TRANSACTION get so long to say QUIT */
+#define BACKLOG        1024
+#define ACCEPTS_A_TURN 64 /* then those that are connected have their turn */
+#define TICK_MS        1000
+#define STOP_GRACE_S   5 /* sessions in TRANSACTION get so long to say QUIT */
 
 /* --- sessions ------------------------------------------------------------------------------ */
 
@@ -94,7 +97,57 @@ static void front_peer_gone(struct rs_proc *r, enum rs_role peer, uint32_t index
 	}
 }
 
+/* --- stepping ------------------------------------------------------------------------------ */
+
+static void on_hurry(uv_idle_t *h)
+{
+}
+
+void front_later(struct rs_conn *c)
+{
+	if (c->later || c->closing)
+		return;
+	c->later = true;
+	g_ptr_array_add(c->front->later, c);
+	(void)uv_idle_start(&c->front->hurry, on_hurry);
+}
+
+static void on_after(uv_check_t *h)
+{
+	struct front *f = h->data;
+
+	while (f->later->len) { /* stepping one may put others behind it */
+		struct rs_conn *c = g_ptr_array_steal_index_fast(f->later, f->later->len - 1);
+
+		c->later = false;
+		if (!c->closing)
+			c->ops->step(c);
+	}
+	(void)uv_idle_stop(&f->hurry);
+}
+
 /* --- connections --------------------------------------------------------------------------- */
+
+struct listener {
+	uv_poll_t poll;
+	struct front *front;
+	enum rs_service service;
+	int fd;
+	bool resting; /* out of descriptors: until one is given back, or the next tick */
+};
+
+static void on_ready(uv_poll_t *h, int status, int events);
+
+static void accept_again(struct front *f)
+{
+	for (guint i = 0; i < f->listeners->len; i++) {
+		struct listener *l = g_ptr_array_index(f->listeners, i);
+
+		if (l->resting)
+			(void)uv_poll_start(&l->poll, UV_READABLE, on_ready);
+		l->resting = false;
+	}
+}
 
 /* What counts as one address: IPv6 by /64, because a customer has one. */
 static char *address_key(const struct rs_conn *c)
@@ -159,6 +212,9 @@ void front_conn_forget(struct rs_conn *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	f->conns_n--;
+	if (c->later)
+		(void)g_ptr_array_remove_fast(f->later, c);
+	accept_again(f);
 	if (c->admitted)
 		count_address(f, c, -1);
 	rs_stats_sub(RS_STAT_OPEN + (unsigned)c->service, 1);
@@ -207,28 +263,17 @@ void front_admit(struct rs_conn *c)
 	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "proxy",
 		c->proxy_text[0] ? c->proxy_text : NULL, "service", rs_service_name(c->service),
 		NULL);
-	if (c->service == RS_SERVICE_LMTP) {
+	if (c->service == RS_SERVICE_LMTP)
 		front_mail_begin(c);
-	} else {
+	else
 		front_pop3_begin(c);
-	}
 }
 
-static void on_connection(uv_stream_t *s, int status)
+static void begin(struct front *f, struct rs_conn *c)
 {
-	struct front *f = s->loop->data;
-	enum rs_service service = (enum rs_service)GPOINTER_TO_UINT(s->data);
-	struct rs_conn *c;
-
-	/* out of descriptors: libuv turns connections away with one it has in reserve, and goes on */
-	if (status < 0)
-		return;
-	c = rs_conn_accept(f, s, service, s->type == UV_NAMED_PIPE);
-	if (!c)
-		return;
 	c->id = front_id(f);
 	c->ops = &refused_ops;
-	c->began_ms = uv_now(s->loop);
+	c->began_ms = uv_now(&f->proc->loop);
 	list_add(f, c);
 	if (front_proxy_wanted(c))
 		front_proxy_begin(c);
@@ -236,36 +281,55 @@ static void on_connection(uv_stream_t *s, int status)
 		front_admit(c);
 }
 
+static void on_ready(uv_poll_t *h, int status, int events)
+{
+	struct listener *l = h->data;
+
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct rs_conn *c = rs_conn_accept(l->front, l->fd, l->service);
+
+		if (c) {
+			begin(l->front, c);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			/* those who wait stay in the kernel's queue */
+			l->resting = true;
+			(void)uv_poll_stop(&l->poll);
+			rs_log(RS_LOG_WARNING, "accept", "why", g_strerror(errno), NULL);
+		}
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
 static void on_listener_closed(uv_handle_t *h)
 {
-	g_free(h);
+	g_free(h->data);
 }
 
 static void front_listener(struct rs_proc *r, enum rs_service service, int fd)
 {
 	struct front *f = r->arg;
-	struct sockaddr_storage addr;
-	socklen_t n = sizeof(addr);
-	bool is_pipe =
-		getsockname(fd, (struct sockaddr *)&addr, &n) == 0 && addr.ss_family == AF_UNIX;
-	uv_stream_t *s =
-		is_pipe ? (uv_stream_t *)g_new0(uv_pipe_t, 1) : (uv_stream_t *)g_new0(uv_tcp_t, 1);
-	int rc;
+	struct listener *l = g_new0(struct listener, 1);
+	int one = 1;
 
-	if (is_pipe) {
-		uv_pipe_init(&r->loop, (uv_pipe_t *)s, 0);
-		rc = uv_pipe_open((uv_pipe_t *)s, fd);
-	} else {
-		uv_tcp_init(&r->loop, (uv_tcp_t *)s);
-		rc = uv_tcp_open((uv_tcp_t *)s, fd);
-	}
-	s->data = GUINT_TO_POINTER((guint)service);
-	if (rc == 0)
-		rc = uv_listen(s, BACKLOG, on_connection);
-	if (rc < 0)
+	l->front = f;
+	l->service = service;
+	l->fd = fd;
+	l->poll.data = l;
+	/* what is accepted inherits it; a Unix socket has no such thing */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || listen(fd, BACKLOG) < 0 ||
+		uv_poll_init(&r->loop, &l->poll, fd) < 0) {
 		rs_log(RS_LOG_ERROR, "listen", "service", rs_service_name(service), "why",
-			uv_strerror(rc), NULL);
-	g_ptr_array_add(f->listeners, s);
+			g_strerror(errno), NULL);
+		close(fd);
+		g_free(l);
+		return;
+	}
+	(void)uv_poll_start(&l->poll, UV_READABLE, on_ready);
+	g_ptr_array_add(f->listeners, l);
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
@@ -276,6 +340,7 @@ static void on_tick(uv_timer_t *t)
 	uint64_t now = uv_now(&f->proc->loop);
 	struct rs_conn *next;
 
+	accept_again(f);
 	for (struct rs_conn *c = f->conns; c; c = next) {
 		next = c->next;
 		if (c->closing)
@@ -320,6 +385,11 @@ static bool front_start(struct rs_proc *r)
 	f->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
 	f->per_address = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	f->listeners = g_ptr_array_new();
+	f->later = g_ptr_array_new();
+	uv_check_init(&r->loop, &f->after);
+	uv_idle_init(&r->loop, &f->hurry);
+	f->after.data = f;
+	uv_check_start(&f->after, on_after);
 	uv_timer_init(&r->loop, &f->tick);
 	f->tick.data = f;
 	uv_timer_start(&f->tick, on_tick, TICK_MS, TICK_MS);
@@ -330,8 +400,12 @@ static bool front_start(struct rs_proc *r)
 
 static void close_listeners(struct front *f)
 {
-	for (guint i = 0; i < f->listeners->len; i++)
-		uv_close(g_ptr_array_index(f->listeners, i), on_listener_closed);
+	for (guint i = 0; i < f->listeners->len; i++) {
+		struct listener *l = g_ptr_array_index(f->listeners, i);
+
+		uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+		close(l->fd);
+	}
 	g_ptr_array_set_size(f->listeners, 0);
 }
 

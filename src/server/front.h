@@ -31,7 +31,10 @@ struct front {
 	GHashTable *per_address; /* text -> number of connections */
 	struct rs_conn *conns;   /* list of all */
 	uint32_t conns_n;
-	GPtrArray *listeners;
+	GPtrArray *listeners; /* struct listener */
+	GPtrArray *later;     /* struct rs_conn: to be stepped when all that has arrived is read */
+	uv_check_t after;     /* does it */
+	uv_idle_t hurry;      /* runs while `later` is not empty: the loop must not wait */
 	uv_timer_t tick;
 	uint64_t stop_by_ms;
 };
@@ -45,6 +48,10 @@ void front_conn_forget(struct rs_conn *c); /* called by conn.c when a connection
 
 /* The address of a connection is known: to its driver with it, or away where it is one too many. */
 void front_admit(struct rs_conn *c);
+
+/* Step it once everything that this turn of the loop has brought is read: what a store answered in one
+ * packet then leaves in one write. Nothing when it is closing. */
+void front_later(struct rs_conn *c);
 
 /* front_proxy.c */
 bool front_proxy_wanted(const struct rs_conn *c);

@@ -16,7 +16,7 @@ static void tell_session(struct rs_link *l, uint64_t ask, const struct rs_conn *
 	rs_link_u64(l, ask);
 	rs_link_u64(l, c->id);
 	rs_link_u8(l, (uint8_t)c->service);
-	rs_link_u64(l, uv_now(c->h.stream.loop) - c->began_ms);
+	rs_link_u64(l, uv_now(c->poll.loop) - c->began_ms);
 	rs_link_u32(l, a.messages);
 	rs_link_u64(l, c->octets_in);
 	rs_link_u64(l, c->octets_out);

@@ -98,7 +98,7 @@ void front_mail_step(struct rs_conn *c)
 	p->stepping = false;
 	if (c->closing)
 		return;
-	if (c->eof && !p->ending && !p->asked && front_txn_window_open(p))
+	if (c->eof && !p->ending && !p->asked && !c->writing && front_txn_window_open(p))
 		rs_conn_close(c, true);
 	else
 		rs_conn_read(c, front_txn_window_open(p));

@@ -48,6 +48,7 @@ struct pop3 {
 	uint64_t asked_ns;       /* when auth was asked, or the store to delete */
 	bool counted;            /* in RS_STAT_SESSIONS */
 	bool told_commit;
+	bool starting_tls; /* STLS was accepted, its "+OK" is not with the kernel yet */
 	bool stepping;
 };
 
@@ -341,8 +342,7 @@ static bool pop3_message(
 		ok = on_body(p, m);
 	else if (m->type == RS_MSG_COMMITTED && index == p->store)
 		ok = on_committed(p, m);
-	if (!s->conn->closing)
-		step(s->conn);
+	front_later(s->conn);
 	return ok;
 }
 
@@ -472,6 +472,7 @@ static void start_tls(struct pop3 *p)
 	struct rs_conn *c = p->sess.conn;
 	size_t held = rs_buf_n(&c->in);
 
+	p->starting_tls = false;
 	if (held) {
 		rs_log(RS_LOG_WARNING, "injection", "id", rs_log_id(c->id), "peer", c->peer_text,
 			"octets", rs_log_num(held), NULL);
@@ -483,7 +484,7 @@ static void start_tls(struct pop3 *p)
 }
 
 /* One round: bodies, then commands. False: nothing more can be done now. */
-static bool round_once(struct pop3 *p, bool *tls)
+static bool round_once(struct pop3 *p)
 {
 	struct rs_conn *c = p->sess.conn;
 	struct rs_slice in = rs_buf_slice(&c->in);
@@ -504,7 +505,7 @@ static bool round_once(struct pop3 *p, bool *tls)
 		rs_buf_consume(&c->in, used);
 		rs_conn_alive(c, rs_pop3s_idle_s(p->engine));
 	}
-	*tls = s == RS_EVENT && ev.kind == RS_S_START_TLS;
+	p->starting_tls = s == RS_EVENT && ev.kind == RS_S_START_TLS;
 	if (s == RS_CLOSED || s == RS_FAILED) {
 		(void)flush(p);
 		/* what is still in the engine goes when the kernel takes it */
@@ -531,18 +532,17 @@ static bool more_decrypted(struct rs_conn *c)
 static void step(struct rs_conn *c)
 {
 	struct pop3 *p = c->driver;
-	bool tls = false;
 
 	if (p->stepping || c->closing || c->shaking)
 		return;
 	p->stepping = true;
 	do {
-		while (!c->closing && !tls && round_once(p, &tls))
+		while (!c->closing && !p->starting_tls && round_once(p))
 			continue;
 		if (!c->closing)
 			(void)flush(p);
-	} while (!tls && more_decrypted(c));
-	if (tls && !c->closing)
+	} while (!p->starting_tls && more_decrypted(c));
+	if (p->starting_tls && !c->closing && rs_pop3s_out(p->engine).n == 0)
 		start_tls(p);
 	p->stepping = false;
 	if (c->closing)

@@ -279,8 +279,7 @@ static bool txn_message(
 		ok = on_room(p, index, m);
 	else if (m->type == RS_MSG_DELIVERED)
 		ok = on_delivered(p, index, m);
-	if (!s->conn->closing)
-		front_mail_step(s->conn);
+	front_later(s->conn);
 	return ok;
 }
 
