@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "base/secret.h"
 #include "client/secret_store.h"
+#include "client/target_spec.h"
 #include "client/text.h"
 
 struct rs_account *rs_account_new(void)
@@ -29,6 +30,10 @@ void rs_account_free(struct rs_account *a)
 	g_free(a->smtp_user);
 	g_free(a->password_command);
 	g_free(a->maildir);
+	g_free(a->deliver_to);
+	g_free(a->recipient);
+	g_free(a->deliver_password_command);
+	g_free(a->rules);
 	g_free(a->ca_file);
 	g_free(a->pin_sha256);
 	g_free(a);
@@ -144,22 +149,12 @@ static char *smtp_security_get(const struct rs_account *a, size_t at)
 
 static const char *leave_set(struct rs_account *a, size_t at, const char *value)
 {
-	static const char *const later[] = {"days=", "newest=", "quota=", "until-deleted"};
-
-	if (strcmp(value, "keep") == 0 || strcmp(value, "delete") == 0) {
-		a->leave = value[0] == 'k' ? RS_LEAVE_KEEP : RS_LEAVE_DELETE;
-		return NULL;
-	}
-	for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {
-		if (g_str_has_prefix(value, later[i]))
-			return _("is not there yet: this version knows keep and delete");
-	}
-	return _("must be keep or delete");
+	return rs_policy_parse(value, &a->leave);
 }
 
 static char *leave_get(const struct rs_account *a, size_t at)
 {
-	return g_strdup(a->leave == RS_LEAVE_DELETE ? "delete" : "keep");
+	return rs_policy_format(&a->leave);
 }
 
 static const char *path_set(struct rs_account *a, size_t at, const char *value)
@@ -173,6 +168,62 @@ static const char *path_set(struct rs_account *a, size_t at, const char *value)
 	else
 		return _("must be a path that begins with / or ~/");
 	return text_set(a, at, path);
+}
+
+/* maildir:DIR is the same as the key maildir, so that there is one place for it. */
+static const char *target_set(struct rs_account *a, size_t at, const char *value)
+{
+	struct rs_target_spec spec;
+	const char *why = rs_target_parse(value, &spec);
+
+	if (why)
+		return why;
+	if (spec.kind == RS_TARGET_MAILDIR)
+		why = path_set(a, offsetof(struct rs_account, maildir), spec.what);
+	else
+		why = text_set(a, at, value);
+	if (!why && spec.kind == RS_TARGET_MAILDIR)
+		g_clear_pointer(&a->deliver_to, g_free);
+	rs_target_spec_finish(&spec);
+	return why;
+}
+
+static const char *size_set(struct rs_account *a, size_t at, const char *value)
+{
+	uint64_t v;
+
+	if (rs_num_size(rs_slice_str(value), INT64_MAX, &v) < 0 || v == 0)
+		return _("must be a size such as 500k or 20M");
+	a->size_limit = v;
+	return NULL;
+}
+
+static char *size_get(const struct rs_account *a, size_t at)
+{
+	static const char units[] = {'G', 'M', 'k'};
+	guint64 one = 1u << 30;
+
+	if (!a->size_limit)
+		return NULL;
+	for (size_t i = 0; i < sizeof(units); i++, one >>= 10) {
+		if (a->size_limit % one == 0)
+			return g_strdup_printf(
+				"%" G_GUINT64_FORMAT "%c", a->size_limit / one, units[i]);
+	}
+	return g_strdup_printf("%" G_GUINT64_FORMAT, a->size_limit);
+}
+
+static const char *over_set(struct rs_account *a, size_t at, const char *value)
+{
+	if (strcmp(value, "headers") != 0 && strcmp(value, "skip") != 0)
+		return _("must be headers or skip");
+	a->over_limit = value[0] == 'h' ? RS_OVER_HEADERS : RS_OVER_SKIP;
+	return NULL;
+}
+
+static char *over_get(const struct rs_account *a, size_t at)
+{
+	return a->over_limit == RS_OVER_SKIP ? g_strdup("skip") : NULL;
 }
 
 /* SHA-256 in hexadecimal, colons and either case allowed, as other programs print it. */
@@ -222,6 +273,12 @@ static const struct key keys[] = {
 	{"leave", leave_set, leave_get, 0},
 	{"password-command", text_set, text_get, AT(password_command)},
 	{"maildir", path_set, text_get, AT(maildir)},
+	{"deliver-to", target_set, text_get, AT(deliver_to)},
+	{"recipient", address_set, text_get, AT(recipient)},
+	{"deliver-password-command", text_set, text_get, AT(deliver_password_command)},
+	{"size-limit", size_set, size_get, 0},
+	{"over-limit", over_set, over_get, 0},
+	{"rules", path_set, text_get, AT(rules)},
 	{"ca-file", path_set, text_get, AT(ca_file)},
 	{"pin", pin_set, text_get, AT(pin_sha256)},
 	{"timeout", timeout_set, timeout_get, 0},
@@ -320,6 +377,12 @@ int rs_account_complete(const struct rs_places *p, struct rs_account *a, struct 
 		a->smtp_port = smtp_ports[a->smtp_security];
 	if (!a->pop3_user)
 		a->pop3_user = g_strdup(a->address);
+	if (a->deliver_to && rs_policy_looks_here(&a->leave))
+		return rs_err_set(err, RS_ECONFIG,
+			_("account '%s': until-deleted and until-moved need a Maildir: what "
+			  "becomes "
+			  "of mail that goes to %s cannot be seen here"),
+			a->name, a->deliver_to);
 	if (!a->maildir)
 		a->maildir = g_build_filename(p->mail_dir, a->name, NULL);
 	return 0;

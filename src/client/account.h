@@ -8,11 +8,12 @@
 #include <glib.h>
 
 #include "base/err.h"
+#include "client/policy.h"
 
 enum rs_security { RS_SECURITY_TLS, RS_SECURITY_STARTTLS, RS_SECURITY_NONE };
 
-/* What happens to the copy on the server (design, section 6). More policies join here. */
-enum rs_leave { RS_LEAVE_KEEP, RS_LEAVE_DELETE };
+/* What happens to messages above size_limit. */
+enum rs_over { RS_OVER_HEADERS, RS_OVER_SKIP };
 
 struct rs_account {
 	char *name;    /* unique; key of the group and of the ledger */
@@ -24,13 +25,19 @@ struct rs_account {
 	char *smtp_host; /* NULL: mail can be read but not sent */
 	guint16 smtp_port;
 	enum rs_security smtp_security;
-	char *smtp_user; /* NULL: no authentication */
-	enum rs_leave leave;
-	char *password_command; /* NULL: the password is in the secret store         */
-	char *maildir;          /* absolute path of the folder new mail goes to      */
-	char *ca_file;          /* NULL: the system's                                */
-	char *pin_sha256;       /* 64 hex digits: SHA-256 of the certificate, or NULL */
-	guint timeout_s;        /* silence after which a server is given up          */
+	char *smtp_user;                /* NULL: no authentication */
+	struct rs_policy leave;         /* what happens to the copy on the server */
+	char *password_command;         /* NULL: the password is in the secret store         */
+	char *maildir;                  /* absolute path of the folder new mail goes to      */
+	char *deliver_to;               /* NULL: that folder; else another target (target_spec.h) */
+	char *recipient;                /* for mda, lmtp and smtp; NULL: the address         */
+	char *deliver_password_command; /* for imap; NULL: the secret store          */
+	guint64 size_limit;             /* octets; larger messages are not fetched; 0: no limit */
+	enum rs_over over_limit;
+	char *rules;      /* NULL, or path of a file of rules (rules.h)        */
+	char *ca_file;    /* NULL: the system's                                */
+	char *pin_sha256; /* 64 hex digits: SHA-256 of the certificate, or NULL */
+	guint timeout_s;  /* silence after which a server is given up          */
 };
 
 #define RS_ACCOUNT_NAME_MAX      64u

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <unistd.h>
 
 #include "client/text.h"
@@ -31,6 +32,20 @@ void fetch_progress(const struct fetch_run *r, enum rs_fetch_phase phase)
 
 	if (r->f->progress)
 		r->f->progress(r->f->progress_arg, &p);
+}
+
+void fetch_notice(struct fetch_run *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	for (guint i = 0; i < RS_FETCH_NOTICE_N; i++) {
+		if (r->report->notice[i][0])
+			continue;
+		va_start(ap, fmt);
+		(void)g_vsnprintf(r->report->notice[i], sizeof(r->report->notice[i]), fmt, ap);
+		va_end(ap);
+		return;
+	}
 }
 
 /* One check of an account at a time, over all processes; gone with its holder. */
@@ -66,6 +81,19 @@ static char *ledger_key(const struct rs_account *a)
 	return g_strdup_printf("%s\t%s@%s", a->name, a->pop3_user, host);
 }
 
+/* What the last check went by. Where mail is known and no policy is, it came from another program or an older
+ * version: then nothing was to be deleted. */
+static void policy_before(struct fetch_run *r)
+{
+	const char *text = r->known.policy;
+
+	r->before = (struct rs_policy){.remove = false};
+	if (text && !rs_policy_parse(text, &r->before))
+		return;
+	if (!text && r->table.rows->len == 0)
+		r->before = r->f->account->leave;
+}
+
 static int prepare(struct fetch_run *r, struct rs_err *err)
 {
 	const struct rs_fetch *f = r->f;
@@ -73,8 +101,13 @@ static int prepare(struct fetch_run *r, struct rs_err *err)
 
 	r->key = ledger_key(f->account);
 
+	if (rc == 0 && f->account->deliver_to)
+		rc = rs_err_set(err, RS_ECONFIG, _("deliver-to = %s is not there yet"),
+			f->account->deliver_to);
 	if (rc == 0)
 		rc = rs_ledger_open(f->places->ledger_file, &r->ledger, err);
+	if (rc == 0)
+		rc = rs_ledger_account_get(r->ledger, r->key, &r->known, err);
 	if (rc == 0)
 		rc = rs_maildir_open(
 			rs_fs_posix(), f->account->maildir, RS_MAILDIR_CREATE, &r->maildir, err);
@@ -82,7 +115,52 @@ static int prepare(struct fetch_run *r, struct rs_err *err)
 		rc = fetch_settle(r, err);
 	if (rc == 0)
 		rc = rs_ledger_load(r->ledger, r->key, &r->table, err);
+	if (rc < 0)
+		return rc;
+	/* a clock that was set back makes nothing older, and nothing is due by it */
+	r->now_s = MAX(g_get_real_time() / G_USEC_PER_SEC, r->known.checked_s);
+	policy_before(r);
+	return fetch_here(r, err);
+}
+
+static int note_account(struct fetch_run *r, const char *step, struct rs_err *err)
+{
+	int rc = rs_ledger_begin(r->ledger, err);
+
+	if (rc == 0)
+		rc = rs_ledger_account_put(r->ledger, r->key, &r->known, err);
+	fetch_step(r, step);
+	if (rc == 0)
+		rc = rs_ledger_commit(r->ledger, err);
+	if (rc < 0)
+		rs_ledger_rollback(r->ledger);
 	return rc;
+}
+
+static void policy_set(struct fetch_run *r)
+{
+	g_free(r->known.policy);
+	r->known.policy = rs_policy_format(&r->f->account->leave);
+}
+
+/* An account that is new begins with the policy it has: noted first, so that a check that is cut short is not
+ * taken for one with another policy. */
+static int note_new(struct fetch_run *r, struct rs_err *err)
+{
+	if (r->known.policy || r->table.rows->len)
+		return 0;
+	policy_set(r);
+	return note_account(r, "new", err);
+}
+
+/* By which policy this check went: what only a changed one would delete is due from now on. */
+static int note_checked(struct fetch_run *r, struct rs_err *err)
+{
+	policy_set(r);
+	r->known.checked_s = r->now_s;
+	if (r->sized)
+		r->known.listed_s = r->now_s;
+	return note_account(r, "checked", err);
 }
 
 static int check(struct fetch_run *r, struct rs_err *err)
@@ -94,12 +172,16 @@ static int check(struct fetch_run *r, struct rs_err *err)
 	rc = rs_session_open(f->account, f->password, f->cancel, &r->session, err);
 	if (rc == 0)
 		rc = fetch_list(r, err);
+	if (rc == 0 && f->dry_run)
+		return fetch_dry(r, err);
+	if (rc == 0)
+		rc = note_new(r, err);
 	if (rc == 0)
 		rc = fetch_retrieve(r, err);
 	/* messages that are durable here are deleted there only in a session that went well */
 	if (rc == 0)
 		rc = fetch_delete_and_quit(r, err);
-	return rc;
+	return rc == 0 ? note_checked(r, err) : rc;
 }
 
 static void finish(struct fetch_run *r)
@@ -108,6 +190,7 @@ static void finish(struct fetch_run *r)
 	fetch_batch_drop(r);
 	rs_plan_finish(&r->plan);
 	rs_ledger_table_finish(&r->table);
+	rs_ledger_account_finish(&r->known);
 	rs_ledger_close(&r->ledger);
 	rs_maildir_destroy(&r->maildir);
 	g_array_unref(r->listing);

@@ -33,14 +33,32 @@ struct rs_fetch_progress {
 	double seconds;       /* since the start */
 };
 
+#define RS_FETCH_NOTICE_N   3u
+#define RS_FETCH_NOTICE_MAX 319u
+
+/* What a check would do, message by message: for dry runs. */
+enum rs_fetch_would { RS_WOULD_FETCH, RS_WOULD_SKIP, RS_WOULD_DELETE, RS_WOULD_DELETE_NEXT };
+
+struct rs_fetch_item {
+	enum rs_fetch_would would;
+	guint32 num;         /* message number of this session */
+	struct rs_slice uid; /* borrowed, any octets           */
+	guint64 size;        /* UINT64_MAX: not known          */
+	const char *file;    /* name in the Maildir of what was fetched, NULL: nothing is here */
+};
+
 struct rs_fetch_report {
 	guint32 new_n;       /* messages that are in the mailbox now and were not before */
 	guint64 octets;      /* of them                                                  */
 	guint32 on_server_n; /* messages left on the server at the end                   */
 	guint32 deleted_n;   /* deletions the server has confirmed by its answer to QUIT */
-	guint32 failed_n;    /* messages the server would not give; the next check asks again */
+	guint32 failed_n;    /* messages the server would not give; a later check asks again */
+	guint32 skipped_n;   /* left there because they are larger than the limit */
 	guint32 suspect_n;   /* fetched, but shorter than the server said: never deleted there */
 	guint32 doubtful_n;  /* left alone: known by UID, but not the size they were */
+	guint32 again_n;     /* recognised although the server had given them other UIDs */
+	guint32 waiting_n;   /* only the changed policy would delete them: the next check does */
+	char notice[RS_FETCH_NOTICE_N][RS_FETCH_NOTICE_MAX + 1]; /* for the person, "" where none */
 	double seconds;
 	int error;         /* 0 or a negative kind; then `err` has the words */
 	struct rs_err err; /* text: one sentence with the cure               */
@@ -53,6 +71,9 @@ struct rs_fetch {
 	GCancellable *cancel;             /* NULL, or lent; cancelling loses nothing */
 	void (*progress)(void *arg, const struct rs_fetch_progress *p); /* on the calling thread */
 	void *progress_arg;
+	/* Not NULL: only say what would be done; nothing is fetched, deleted or noted. */
+	void (*dry_run)(void *arg, const struct rs_fetch_item *item);
+	void *dry_run_arg;
 	/* For tests, NULL otherwise: called in front of every step that lasts (file, ledger, server). */
 	void (*step)(void *arg, const char *what);
 	void *step_arg;

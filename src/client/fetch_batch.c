@@ -28,14 +28,18 @@ static int record_names(struct fetch_run *r, struct rs_err *err)
 
 	for (guint i = 0; i < r->batch->len && rc == 0; i++) {
 		struct fetch_got *g = got_at(r, i);
-		const struct rs_listed *m = &g_array_index(r->listing, struct rs_listed, g->listed);
-		const struct rs_ledger_row row = {.uid = m->uid,
+		const struct rs_plan_fetch *f = fetch_wanted(r, g->at);
+		const struct rs_listed *m = fetch_listed(r, f->listed);
+		const struct rs_ledger_new row = {.id = f->id,
+			.uid = rs_listed_uid(m),
 			.occurrence = m->occurrence,
 			.size = m->size,
-			.hold = g->suspect};
+			.hold = g->suspect,
+			.stored_s = (guint32)r->now_s,
+			.digest = g->digest,
+			.file = rs_deliv_name(g->deliv)};
 
-		rc = rs_ledger_storing(
-			r->ledger, r->key, &row, rs_deliv_name(g->deliv), &g->id, err);
+		rc = rs_ledger_storing(r->ledger, r->key, &row, &g->id, err);
 	}
 	fetch_step(r, "ledger-storing");
 	return rc == 0 ? rs_ledger_commit(r->ledger, err) : rc;
@@ -95,13 +99,14 @@ int fetch_batch_commit(struct fetch_run *r, struct rs_err *err)
 	}
 	for (guint i = 0; i < r->batch->len; i++) {
 		struct fetch_got *g = got_at(r, i);
-		const struct rs_listed *m = &g_array_index(r->listing, struct rs_listed, g->listed);
-		struct rs_plan_remove remove = {.num = m->num, .id = g->id};
+		const struct rs_plan_fetch *f = fetch_wanted(r, g->at);
+		struct rs_plan_remove remove = {
+			.num = fetch_listed(r, f->listed)->num, .listed = f->listed, .id = g->id};
 
 		r->report->new_n++;
 		r->report->suspect_n += g->suspect != FALSE;
 		r->report->octets += rs_deliv_wire(g->deliv);
-		if (r->f->account->leave == RS_LEAVE_DELETE && !g->suspect)
+		if (f->remove && !g->suspect)
 			g_array_append_val(r->to_delete, remove);
 	}
 	fetch_batch_drop(r);

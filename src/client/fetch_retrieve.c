@@ -15,11 +15,12 @@ struct retrieving {
 	guint sent;
 	guint answered;
 	struct rs_deliv *deliv; /* the body under way */
+	GByteArray *head;       /* its beginning      */
 };
 
 static const struct rs_listed *wanted(const struct fetch_run *r, guint i)
 {
-	return &g_array_index(r->listing, struct rs_listed, g_array_index(r->plan.fetch, guint, i));
+	return fetch_listed(r, fetch_wanted(r, i)->listed);
 }
 
 /* As many RETR as may be unanswered. */
@@ -52,8 +53,9 @@ static gboolean is_short(const struct rs_listed *m, guint64 octets)
 static int body_end(struct retrieving *t, const struct rs_pop3c_event *ev, struct rs_err *err)
 {
 	struct fetch_run *r = t->r;
-	struct fetch_got got = {.listed = g_array_index(r->plan.fetch, guint, ev->tag),
-		.suspect = is_short(wanted(r, ev->tag), ev->octets)};
+	struct fetch_got got = {.at = ev->tag,
+		.suspect = is_short(wanted(r, ev->tag), ev->octets),
+		.digest = rs_digest_of(t->head->data, t->head->len)};
 	int rc = rs_deliv_finish(t->deliv, err);
 
 	if (rc < 0)
@@ -77,10 +79,14 @@ static int on_event(struct retrieving *t, const struct rs_pop3c_event *ev, struc
 
 	switch (ev->kind) {
 	case RS_C_OK:
+		g_byte_array_set_size(t->head, 0);
 		return rs_deliv_begin(r->maildir, NULL, &t->deliv, err);
 	case RS_C_BODY:
 		r->received += ev->text.n;
 		fetch_progress(r, RS_FETCH_RETRIEVE);
+		if (t->head->len < RS_DIGEST_HEADER_MAX)
+			g_byte_array_append(t->head, ev->text.p,
+				(guint)MIN(ev->text.n, RS_DIGEST_HEADER_MAX - t->head->len));
 		return rs_deliv_write(t->deliv, ev->text.p, ev->text.n, err);
 	case RS_C_END:
 		return body_end(t, ev, err);
@@ -100,7 +106,7 @@ static int on_event(struct retrieving *t, const struct rs_pop3c_event *ev, struc
 
 int fetch_retrieve(struct fetch_run *r, struct rs_err *err)
 {
-	struct retrieving t = {.r = r};
+	struct retrieving t = {.r = r, .head = g_byte_array_new()};
 	struct rs_err late;
 	bool local = false;
 	int rc = 0;
@@ -117,6 +123,7 @@ int fetch_retrieve(struct fetch_run *r, struct rs_err *err)
 		rc = on_event(&t, &ev, err);
 		local = rc < 0;
 	}
+	g_byte_array_unref(t.head);
 	rs_deliv_destroy(&t.deliv); /* half a body is none */
 	if (rc == 0)
 		return fetch_batch_commit(r, err);

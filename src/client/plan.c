@@ -1,86 +1,209 @@
-/* plan.c - see plan.h */
-#include "client/plan.h"
+/* plan.c - see plan.h. The listing and the ledger's rows are walked side by side in the order of UIDs; who
+ * goes is decided in the order of the server (plan_leave.c). */
+#include "client/plan_priv.h"
 
-static guint slice_hash(gconstpointer p)
+#include <stdlib.h>
+
+/* --- the listing in two orders -------------------------------------------------------------- */
+
+static gint by_number(gconstpointer a, gconstpointer b)
 {
-	return rs_slice_hash(*(const struct rs_slice *)p);
+	const struct rs_listed *x = a;
+	const struct rs_listed *y = b;
+
+	return (x->num > y->num) - (x->num < y->num);
 }
 
-static gboolean slice_equal(gconstpointer a, gconstpointer b)
+static void sort_by_number(GArray *listing)
 {
-	return rs_slice_eq(*(const struct rs_slice *)a, *(const struct rs_slice *)b);
-}
-
-/* The same UID may stand in a listing more than once: number them. */
-static void occurrences(GArray *listing)
-{
-	g_autoptr(GHashTable) seen = g_hash_table_new(slice_hash, slice_equal);
-
-	for (guint i = 0; i < listing->len; i++) {
-		struct rs_listed *m = &g_array_index(listing, struct rs_listed, i);
-		guint n = GPOINTER_TO_UINT(g_hash_table_lookup(seen, &m->uid));
-
-		m->occurrence = n;
-		g_hash_table_insert(seen, &m->uid, GUINT_TO_POINTER(n + 1));
+	for (guint i = 1; i < listing->len; i++) {
+		if (plan_listed(listing, i - 1)->num > plan_listed(listing, i)->num) {
+			g_array_sort(listing, by_number);
+			return;
+		}
 	}
 }
 
-static bool same_size(const struct rs_ledger_row *row, const struct rs_listed *m)
+static gint by_uid(gconstpointer a, gconstpointer b, gpointer data)
 {
-	return row->size == UINT64_MAX || m->size == UINT64_MAX || row->size == m->size;
+	const GArray *listing = data;
+	guint i = *(const guint *)a;
+	guint j = *(const guint *)b;
+	const struct rs_listed *x = plan_listed(listing, i);
+	const struct rs_listed *y = plan_listed(listing, j);
+	int order = rs_ledger_compare(rs_listed_uid(x), 0, rs_listed_uid(y), 0);
+
+	return order ? order : (i > j) - (i < j);
 }
 
-static void known(struct rs_plan *p, struct rs_ledger_row *row, const struct rs_listed *m,
-	enum rs_leave leave)
+/* Rows of the listing in the order of UIDs; numbers those that share one. */
+static guint *sort_by_uid(GArray *listing)
 {
-	struct rs_plan_remove r = {.num = m->num, .id = row->id};
+	guint *order = g_new(guint, listing->len + 1);
+
+	for (guint i = 0; i < listing->len; i++)
+		order[i] = i;
+	g_qsort_with_data(order, (gint)listing->len, sizeof(*order), by_uid, listing);
+	for (guint i = 0; i < listing->len; i++) {
+		struct rs_listed *m = plan_listed(listing, order[i]);
+		const struct rs_listed *before = i ? plan_listed(listing, order[i - 1]) : NULL;
+
+		m->occurrence = before && rs_slice_eq(rs_listed_uid(before), rs_listed_uid(m))
+					? before->occurrence + 1
+					: 0;
+	}
+	return order;
+}
+
+/* --- row by row ------------------------------------------------------------------------------ */
+
+static void fetch_add(struct plan_work *w, guint at, gint64 id)
+{
+	struct rs_plan_fetch f = {.listed = at, .id = id};
+
+	w->fetch_at[at] = w->p->fetch->len + 1;
+	g_array_append_val(w->p->fetch, f);
+}
+
+static void unknown(struct plan_work *w, guint at)
+{
+	const struct rs_listed *m = plan_listed(w->in->listing, at);
+
+	if (w->in->size_limit && m->size != UINT64_MAX && m->size > w->in->size_limit) {
+		g_array_append_val(w->p->skip, at);
+		w->p->skipped_n++;
+		return;
+	}
+	fetch_add(w, at, 0);
+}
+
+static void known(struct plan_work *w, guint at, guint row_at)
+{
+	struct rs_ledger_row *row = plan_row(w->in->table, row_at);
+	const struct rs_listed *m = plan_listed(w->in->listing, at);
+	struct rs_plan_verify doubt = {.listed = at, .row = row_at};
 
 	row->seen = TRUE;
+	w->p->known_n++;
 	if (row->gone_s)
-		g_array_append_val(p->back, row->id);
-	if (!same_size(row, m))
-		p->doubtful++;
-	else if (leave == RS_LEAVE_DELETE && !row->hold && row->state != RS_LEDGER_STORING)
-		g_array_append_val(p->remove, r);
+		g_array_append_val(w->p->back, row->id);
+	switch ((enum rs_ledger_state)row->state) {
+	case RS_LEDGER_STORED:
+	case RS_LEDGER_DELETING:
+		w->row_at[at] = row_at + 1;
+		if (row->size != UINT64_MAX && m->size != UINT64_MAX && row->size != m->size) {
+			w->row_at[at] = 0;
+			g_array_append_val(w->p->verify, doubt);
+		}
+		break;
+	case RS_LEDGER_STORING: /* settled before the plan is made; if not, then next time */
+		break;
+	case RS_LEDGER_FAILED:
+		if (row->next_s <= w->in->now_s)
+			fetch_add(w, at, row->id);
+		else
+			w->p->failed_n++;
+		break;
+	case RS_LEDGER_SKIPPED:
+		if (w->in->size_limit && (m->size == UINT64_MAX || m->size > w->in->size_limit))
+			w->p->skipped_n++;
+		else
+			fetch_add(w, at, row->id);
+		break;
+	case RS_LEDGER_WANTED:
+		fetch_add(w, at, row->id);
+		break;
+	}
 }
 
-void rs_plan_make(struct rs_plan *p, GArray *listing, struct rs_ledger_table *table,
-	enum rs_leave leave, gint64 now_s)
+/* Both sides sorted by UID: one walk. What is unknown is noted, and asked for in the server's order. */
+static void match(struct plan_work *w, const guint *order)
 {
-	p->fetch = g_array_new(FALSE, FALSE, sizeof(guint));
-	p->remove = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_remove));
-	p->gone = g_array_new(FALSE, FALSE, sizeof(gint64));
-	p->back = g_array_new(FALSE, FALSE, sizeof(gint64));
-	p->forget = g_array_new(FALSE, FALSE, sizeof(gint64));
-	p->doubtful = 0;
-	for (guint i = 0; i < table->rows->len; i++)
-		g_array_index(table->rows, struct rs_ledger_row, i).seen = FALSE;
-	occurrences(listing);
-	for (guint i = 0; i < listing->len; i++) {
-		const struct rs_listed *m = &g_array_index(listing, struct rs_listed, i);
-		struct rs_ledger_row *row = rs_ledger_find(table, m->uid, m->occurrence);
+	const GArray *rows = w->in->table->rows;
+	guint n = w->in->listing->len;
+	guint r = 0;
 
-		if (row)
-			known(p, row, m, leave);
-		else
-			g_array_append_val(p->fetch, i);
+	for (guint i = 0; i < n; i++) {
+		const struct rs_listed *m = plan_listed(w->in->listing, order[i]);
+		int c = 1;
+
+		while (r < rows->len) {
+			const struct rs_ledger_row *row = plan_row(w->in->table, r);
+
+			c = rs_ledger_compare(rs_listed_uid(m), m->occurrence, rs_ledger_uid(row),
+				row->occurrence);
+			if (c <= 0)
+				break;
+			r++;
+		}
+		w->found[order[i]] = r < rows->len && c == 0 ? r + 1 : 0;
 	}
-	for (guint i = 0; i < table->rows->len; i++) {
-		const struct rs_ledger_row *row =
-			&g_array_index(table->rows, struct rs_ledger_row, i);
+	for (guint i = 0; i < n; i++) {
+		if (w->found[i])
+			known(w, i, w->found[i] - 1);
+		else
+			unknown(w, i);
+	}
+}
 
+static void absent(struct rs_plan *p, const struct rs_plan_in *in)
+{
+	guint there = 0;
+	guint lost = 0;
+
+	for (guint i = 0; i < in->table->rows->len; i++) {
+		const struct rs_ledger_row *row = plan_row(in->table, i);
+
+		there += row->gone_s == 0;
 		if (row->seen)
+			continue;
+		lost += row->gone_s == 0;
+		if (row->state == RS_LEDGER_STORED)
+			g_array_append_val(p->missing, i);
+		if (!in->whole)
 			continue;
 		if (!row->gone_s)
 			g_array_append_val(p->gone, row->id);
-		else if (row->gone_s + RS_LEDGER_KEEP_S < now_s)
+		else if ((gint64)row->gone_s + RS_LEDGER_KEEP_S < in->now_s)
 			g_array_append_val(p->forget, row->id);
 	}
+	p->vanished = there > 1 && lost == there;
+}
+
+void rs_plan_make(struct rs_plan *p, const struct rs_plan_in *in)
+{
+	guint n = in->listing->len;
+	struct plan_work w = {.p = p, .in = in};
+	g_autofree guint *order = NULL;
+
+	*p = (struct rs_plan){.fetch = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_fetch)),
+		.remove = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_remove)),
+		.waiting = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_remove)),
+		.skip = g_array_new(FALSE, FALSE, sizeof(guint)),
+		.gone = g_array_new(FALSE, FALSE, sizeof(gint64)),
+		.back = g_array_new(FALSE, FALSE, sizeof(gint64)),
+		.forget = g_array_new(FALSE, FALSE, sizeof(gint64)),
+		.missing = g_array_new(FALSE, FALSE, sizeof(guint)),
+		.verify = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_verify))};
+	for (guint i = 0; i < in->table->rows->len; i++)
+		plan_row(in->table, i)->seen = FALSE;
+	sort_by_number(in->listing);
+	order = sort_by_uid(in->listing);
+	w.found = g_new(guint, n + 1);
+	w.row_at = g_new0(guint, n + 1);
+	w.fetch_at = g_new0(guint, n + 1);
+	match(&w, order);
+	absent(p, in);
+	plan_leave(&w);
+	g_free(w.found);
+	g_free(w.row_at);
+	g_free(w.fetch_at);
 }
 
 void rs_plan_finish(struct rs_plan *p)
 {
-	GArray **all[] = {&p->fetch, &p->remove, &p->gone, &p->back, &p->forget};
+	GArray **all[] = {&p->fetch, &p->remove, &p->waiting, &p->skip, &p->gone, &p->back,
+		&p->forget, &p->missing, &p->verify};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
 		if (*all[i])

@@ -62,7 +62,7 @@ static const GOptionEntry entries[] = {
 	TEXT("smtp-user", smtp_user, N_("User name for sending (if not: as for POP3)"), N_("USER")),
 	FLAG("smtp-no-auth", smtp_no_auth, N_("Send without logging in")),
 	FLAG("no-smtp", no_smtp, N_("This account does not send")),
-	TEXT("leave", leave, N_("keep mail on the server, or delete it there"), "keep|delete"),
+	TEXT("leave", leave, N_("What happens to mail on the server"), N_("POLICY")),
 	FLAG("password-stdin", password_stdin, N_("Read the password from standard input")),
 	TEXT("password-command", password_command, N_("Command that prints the password"),
 		N_("CMD")),
@@ -351,7 +351,7 @@ int rs_account_add(const struct rs_command *self, int argc, char **argv)
 	status = refuse_later(self);
 	if (status)
 		return status;
-	if (given.deliver_to)
+	if (given.deliver_to && g_str_has_prefix(given.deliver_to, "maildir:"))
 		given.maildir = g_strdup(given.deliver_to + strlen("maildir:"));
 	make_absolute(&given.maildir);
 	make_absolute(&given.ca_file);

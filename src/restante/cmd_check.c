@@ -19,6 +19,7 @@ struct check {
 	/* options */
 	gboolean json;
 	gboolean quiet;
+	gboolean dry_run;
 	/* what happens */
 	GCancellable *cancel;
 	GMainLoop *loop;
@@ -27,7 +28,8 @@ struct check {
 	gint64 began_us;
 	struct rs_fetch fetch;
 	struct rs_fetch_report report;
-	GMutex lock; /* over `latest`, which the fetching thread writes */
+	GString *would; /* --dry-run: lines of what would be done */
+	GMutex lock;    /* over `latest`, which the fetching thread writes */
 	struct rs_fetch_progress latest;
 };
 
@@ -122,6 +124,60 @@ static void on_progress(void *arg, const struct rs_fetch_progress *p)
 	g_mutex_unlock(&c->lock);
 }
 
+/* --- dry run --------------------------------------------------------------------------------- */
+
+static void would_json(const struct check *c, const struct rs_fetch_item *item, const char *uid)
+{
+	static const char *const names[] = {"fetch", "skip", "delete", "delete-next"};
+	g_autoptr(GString) line = g_string_new("{");
+
+	rs_json_key(line, "account");
+	rs_json_str(line, c->name);
+	g_string_append_printf(
+		line, ",\"would\":\"%s\",\"number\":%u,\"size\":", names[item->would], item->num);
+	if (item->size == UINT64_MAX)
+		g_string_append(line, "null");
+	else
+		g_string_append_printf(line, "%" G_GUINT64_FORMAT, item->size);
+	rs_json_key(line, "uid");
+	rs_json_str(line, uid);
+	rs_json_key(line, "file");
+	rs_json_str(line, item->file);
+	g_string_append_printf(c->would, "%s}\n", line->str);
+}
+
+static const char *would_words(enum rs_fetch_would would)
+{
+	switch (would) {
+	case RS_WOULD_FETCH:
+		return _("would fetch");
+	case RS_WOULD_SKIP:
+		return _("would leave, too large");
+	case RS_WOULD_DELETE:
+		return _("would delete on the server");
+	case RS_WOULD_DELETE_NEXT:
+		return _(
+			"would delete at the check after this one, because the policy has changed");
+	}
+	return "";
+}
+
+/* On the fetching thread; the main thread reads it when that has ended. */
+static void on_would(void *arg, const struct rs_fetch_item *item)
+{
+	struct check *c = arg;
+	g_autofree char *raw = g_strndup((const char *)item->uid.p, item->uid.n);
+	g_autofree char *uid = rs_clean_line(raw);
+	g_autofree char *size = item->size == UINT64_MAX ? NULL : size_words(item->size);
+
+	if (c->json)
+		would_json(c, item, uid);
+	else
+		g_string_append_printf(c->would, "%s: %s: %u%s%s (%s)\n", c->name,
+			would_words(item->would), item->num, size ? ", " : "", size ? size : "",
+			uid);
+}
+
 /* --- results --------------------------------------------------------------------------------- */
 
 static void say_json(const struct check *c)
@@ -174,6 +230,16 @@ static void warn(const struct check *c)
 {
 	const struct rs_fetch_report *r = &c->report;
 
+	for (guint i = 0; i < RS_FETCH_NOTICE_N && r->notice[i][0]; i++)
+		rs_complain("%s: %s", c->name, r->notice[i]);
+	if (r->waiting_n && !c->dry_run)
+		rs_complain(
+			P_("%s: by the changed policy %u message goes from the server at the next "
+			   "check; to see it: restante check --dry-run",
+				"%s: by the changed policy %u messages go from the server at the "
+				"next check; to see them: restante check --dry-run",
+				r->waiting_n),
+			c->name, r->waiting_n);
 	if (r->suspect_n)
 		rs_complain(P_("%s: %u message is shorter than the server said; it is kept there",
 				    "%s: %u messages are shorter than the server said; they are "
@@ -198,11 +264,13 @@ static int report(struct check *c)
 				"the server would not give %u messages; the next check asks again",
 				r->failed_n),
 			r->failed_n);
+	if (c->dry_run)
+		rs_say("%s", c->would->str);
 	if (c->json) {
 		say_json(c);
 		return rs_exit_of(r->error);
 	}
-	if (!c->quiet && (!r->error || r->new_n))
+	if (!c->quiet && !c->dry_run && (!r->error || r->new_n))
 		say_counts(c);
 	warn(c);
 	if (r->error)
@@ -252,7 +320,10 @@ static int check_account(
 		.places = places,
 		.cancel = c->cancel,
 		.progress = on_progress,
-		.progress_arg = c};
+		.progress_arg = c,
+		.dry_run = c->dry_run ? on_would : NULL,
+		.dry_run_arg = c};
+	g_string_truncate(c->would, 0);
 	c->report.error = rs_account_password(places, a, &password, &c->report.err);
 	if (!c->report.error) {
 		c->fetch.password = password;
@@ -323,6 +394,8 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	struct check c = {.draw = false};
 	const GOptionEntry entries[] = {
 		{"json", 0, 0, G_OPTION_ARG_NONE, &c.json, N_("One JSON object an account"), NULL},
+		{"dry-run", 'n', 0, G_OPTION_ARG_NONE, &c.dry_run,
+			N_("Only list what would be fetched and deleted"), NULL},
 		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &c.quiet, N_("Say nothing unless it fails"),
 			NULL},
 		{NULL},
@@ -343,6 +416,7 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	c.draw = !c.json && !c.quiet && rs_is_terminal(STDERR_FILENO);
 	c.cancel = g_cancellable_new();
 	c.loop = g_main_loop_new(NULL, FALSE);
+	c.would = g_string_new(NULL);
 	g_mutex_init(&c.lock);
 	signals[0] = g_unix_signal_add(SIGINT, on_signal, &c);
 	signals[1] = g_unix_signal_add(SIGTERM, on_signal, &c);
@@ -351,6 +425,7 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	g_source_remove(signals[1]);
 	g_mutex_clear(&c.lock);
 	g_main_loop_unref(c.loop);
+	g_string_free(c.would, TRUE);
 	g_object_unref(c.cancel);
 	rs_places_finish(&places);
 	return status;

@@ -1,4 +1,4 @@
-/* fetch_once HOME PORT USER PASSWORD keep|delete [KILL_AT] - one rs_fetch_run over plain loopback POP3,
+/* fetch_once HOME PORT USER PASSWORD POLICY [KILL_AT] - one rs_fetch_run over plain loopback POP3,
  * for the crash tests. With KILL_AT the process kills itself in front of the KILL_AT-th lasting
  * step (from 1). Prints "new N deleted N left N steps N error TEXT". */
 #include <signal.h>
@@ -57,7 +57,8 @@ int main(int argc, char **argv)
 	a->pop3_port = (guint16)number(argv[2]);
 	a->pop3_security = RS_SECURITY_NONE;
 	a->pop3_user = g_strdup(argv[3]);
-	a->leave = strcmp(argv[5], "delete") == 0 ? RS_LEAVE_DELETE : RS_LEAVE_KEEP;
+	if (rs_policy_parse(argv[5], &a->leave))
+		return 64;
 	a->maildir = g_build_filename(places.mail_dir, "inbox", NULL);
 	a->timeout_s = 20;
 	count.kill_at = argc > 6 ? number(argv[6]) : 0;

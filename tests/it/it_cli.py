@@ -164,8 +164,7 @@ def _():
 def _():
     with Home() as home:
         base = ["account", "add", "anna@example.org", "--no-input", "--pop3", "localhost"]
-        for more in (["--oauth2"], ["--leave", "days=14"], ["--leave", "quota=1G"],
-                     ["--deliver-to", "mda:/usr/bin/procmail"], ["--deliver-to", "lmtp:localhost:24"]):
+        for more in (["--oauth2"], ["--deliver-to", "mda:/usr/bin/procmail"], ["--deliver-to", "lmtp:localhost:24"]):
             _, err = home.run(*base, *more, status=USAGE)
             assert "not there yet" in one_sentence(err), err
         _, err = home.run("account", "add", "anna@example.org", "--no-input", status=USAGE)
@@ -202,6 +201,57 @@ def _():
         assert "anna" in one_sentence(err)
         _, err = home.run("check", status=CONFIG)
         assert "account add" in one_sentence(err)
+
+
+@tap.case("a changed policy deletes nothing before one more check, and a dry run shows it")
+def _():
+    with fake([message(1), message(2)]) as (home, server):
+        home.add(server.port, "--leave", "keep", security="none")
+        home.run("check")
+        with open(home.path("config.ini")) as f:
+            text = f.read()
+        with open(home.path("config.ini"), "w") as f:
+            f.write(text.replace("leave = keep", "leave = delete"))
+        out, _ = home.run("check", "--dry-run")
+        assert out.count("would delete at the check after this one") == 2 and "uid-1" in out, out
+        rows = [json.loads(line) for line in home.run("check", "-n", "--json")[0].splitlines()]
+        assert [r.get("would") for r in rows] == ["delete-next", "delete-next", None], rows
+        out, err = home.run("check")
+        assert not server.deleted and "by the changed policy 2 messages go" in one_sentence(err)
+        out, _ = home.run("check", "--dry-run")
+        assert out.count("would delete on the server") == 2 and not server.deleted, out
+        out, err = home.run("check")
+        assert "2 deleted there" in out and not err and server.deleted == {1, 2}, (out, err)
+
+
+@tap.case("until-deleted: gone here at two checks, then there; a folder that is not the same counts for nothing")
+def _():
+    with fake([message(1), message(2)]) as (home, server):
+        home.add(server.port, "--leave", "until-deleted", security="none")
+        home.run("check")
+        home.run("check")
+        os.rename(home.path("mail", "anna"), home.path("away"))
+        out, err = home.run("check")
+        assert "is not the folder" in one_sentence(err) and not server.deleted, err
+        home.run("check", "-q", status=DONE)
+        assert not server.deleted
+        subprocess.run(["rm", "-r", home.path("mail", "anna")], check=True)
+        os.rename(home.path("away"), home.path("mail", "anna"))
+        first = sorted(os.listdir(home.path("mail", "anna", "new")))[0]
+        os.makedirs(home.path("mail", "kept", "cur"))
+        os.makedirs(home.path("mail", "kept", "new"))
+        os.makedirs(home.path("mail", "kept", "tmp"))
+        for name in os.listdir(home.path("mail", "anna", "new")):
+            if name == first:
+                os.unlink(home.path("mail", "anna", "new", name))
+            else:
+                os.rename(home.path("mail", "anna", "new", name),
+                          home.path("mail", "kept", "cur", name + ":2,S"))
+        home.run("check")
+        assert not server.deleted
+        time.sleep(1.1)  # the ledger counts seconds
+        out, _ = home.run("check")
+        assert "1 deleted there" in out and len(server.deleted) == 1, (out, server.deleted)
 
 
 @tap.case("a password by command is asked of the command at each check")

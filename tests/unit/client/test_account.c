@@ -70,7 +70,16 @@ static void account__values_are_checked_by_key(void **state)
 		{"user", "an\tna", NULL},
 		{"user", "\xff", NULL},
 		{"leave", "delete", "delete"},
-		{"leave", "days=14", NULL},
+		{"leave", "days=14", "days=14"},
+		{"leave", "days=14,grace=2d", "days=14,grace=2d"},
+		{"leave", "days=fortnight", NULL},
+		{"deliver-to", "mda:/bin/cat", "mda:/bin/cat"},
+		{"deliver-to", "post:home", NULL},
+		{"recipient", "anna", NULL},
+		{"size-limit", "2048k", "2M"},
+		{"size-limit", "0", NULL},
+		{"over-limit", "skip", "skip"},
+		{"over-limit", "perhaps", NULL},
 		{"maildir", "/var/mail/anna", "/var/mail/anna"},
 		{"maildir", "mail/anna", NULL},
 		{"password-command", "printf 'a\\tb; # c' | cat", "printf 'a\\tb; # c' | cat"},
@@ -168,6 +177,16 @@ static void file__what_is_saved_comes_back(void **state)
 			value = "starttls";
 		else if (strcmp(*key, "leave") == 0)
 			value = "delete";
+		else if (strcmp(*key, "recipient") == 0)
+			value = "anna@example.net";
+		else if (strcmp(*key, "deliver-to") == 0)
+			value = "mda:cat > '/srv/a b'";
+		else if (strcmp(*key, "size-limit") == 0)
+			value = "20M";
+		else if (strcmp(*key, "over-limit") == 0)
+			value = "skip";
+		else if (strcmp(*key, "rules") == 0)
+			value = "/srv/rules";
 		else if (strcmp(*key, "timeout") == 0)
 			value = "7";
 		else if (strcmp(*key, "pin") == 0)
