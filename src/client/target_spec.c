@@ -38,35 +38,42 @@ static const char *server_parse(const char *text, bool may_be_socket, struct rs_
 	return NULL;
 }
 
-static const char *imap_parse(const char *text, struct rs_target_spec *out)
+/* Why user or folder cannot be sent to the server; NULL where they can. */
+static const char *imap_words_refused(const struct rs_target_spec *s)
 {
-	g_autoptr(GUri) uri = g_uri_parse(text, G_URI_FLAGS_NONE, NULL);
-	const char *path = uri ? g_uri_get_path(uri) : NULL;
-	gint port = uri ? g_uri_get_port(uri) : -1;
-
-	if (!uri || !g_uri_get_host(uri) || !*g_uri_get_host(uri) || port == 0)
-		return _("needs a form such as imaps://anna@mail.example.org/INBOX");
-	if (!g_uri_get_userinfo(uri) || !*g_uri_get_userinfo(uri))
-		return _(
-			"needs the user in front of the host: imaps://anna@mail.example.org/INBOX");
-	if (strchr(g_uri_get_userinfo(uri), ':'))
-		return _("must not hold a password; see deliver-password-command");
-	out->tls = strcmp(g_uri_get_scheme(uri), "imaps") == 0;
-	out->host = g_strdup(g_uri_get_host(uri));
-	out->user = g_strdup(g_uri_get_userinfo(uri));
-	out->port = (guint16)(port > 0 ? port : (gint)(out->tls ? PORT_IMAPS : PORT_IMAP));
-	out->folder = g_strdup(path[0] == '/' && path[1] ? path + 1 : "INBOX");
-	for (const char *c = out->folder; *c; c++) {
+	for (const char *c = s->folder; *c; c++) {
 		if ((guchar)*c < 0x20 || (guchar)*c >= 0x7f || *c == '"' || *c == '\\')
 			return _("has a folder that is not plain ASCII; write its name as the "
 				 "server "
 				 "does (modified UTF-7)");
 	}
-	for (const char *c = out->user; *c; c++) {
+	for (const char *c = s->user; *c; c++) {
 		if ((guchar)*c < 0x20)
 			return _("has a control character in the user");
 	}
 	return NULL;
+}
+
+static const char *imap_parse(const char *text, struct rs_target_spec *out)
+{
+	g_autoptr(GUri) uri = g_uri_parse(text, G_URI_FLAGS_NONE, NULL);
+	const char *user = uri ? g_uri_get_userinfo(uri) : NULL;
+	const char *path = uri ? g_uri_get_path(uri) : NULL;
+	gint port = uri ? g_uri_get_port(uri) : -1;
+
+	if (!uri || !g_uri_get_host(uri) || !*g_uri_get_host(uri) || port == 0)
+		return _("needs a form such as imaps://anna@mail.example.org/INBOX");
+	if (!user || !*user)
+		return _("needs the user in front of the host: "
+			 "imaps://anna@mail.example.org/INBOX");
+	if (strchr(user, ':'))
+		return _("must not hold a password; see deliver-password-command");
+	out->tls = strcmp(g_uri_get_scheme(uri), "imaps") == 0;
+	out->host = g_strdup(g_uri_get_host(uri));
+	out->user = g_strdup(user);
+	out->port = (guint16)(port > 0 ? port : (gint)(out->tls ? PORT_IMAPS : PORT_IMAP));
+	out->folder = g_strdup(path[0] == '/' && path[1] ? path + 1 : "INBOX");
+	return imap_words_refused(out);
 }
 
 const char *rs_target_parse(const char *text, struct rs_target_spec *out)
