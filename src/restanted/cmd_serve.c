@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "restanted/commands.h"
+#include "server/autoconfig.h"
 #include "server/master.h"
 #include "server/tls.h"
 #include "server/userdb.h"
@@ -17,6 +18,21 @@ int cmd_serve(int argc, char **argv)
 	if (argc > 1)
 		return cmd_usage("serve takes no arguments");
 	return rs_master_main(file);
+}
+
+/* What belongs into DNS so that programs trust the JSON that is served. */
+static void print_pacc(const struct rs_conf *conf)
+{
+	g_autofree char *txt = rs_pacc_txt(conf);
+
+	for (guint i = 0; i < conf->listen->len; i++) {
+		const struct rs_conf_listen *l = g_ptr_array_index(conf->listen, i);
+
+		if (l->service != RS_SERVICE_AUTOCONFIG && l->service != RS_SERVICE_AUTOCONFIGS)
+			continue;
+		(void)printf("TXT of _ua-auto-config.DOMAIN: \"%s\"\n", txt);
+		return;
+	}
 }
 
 int cmd_check_config(int argc, char **argv)
@@ -35,10 +51,13 @@ int cmd_check_config(int argc, char **argv)
 		rc = rs_tls_check(conf, &err);
 	if (rc == 0)
 		rc = rs_userdb_try(conf->users, &err);
+	if (rc == 0) {
+		(void)printf("%s is in order\n", file);
+		print_pacc(conf);
+	}
 	if (conf)
 		rs_conf_destroy(&conf);
 	if (rc < 0)
 		return cmd_fail(&err);
-	(void)printf("%s is in order\n", file);
 	return RS_EXIT_OK;
 }

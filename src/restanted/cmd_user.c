@@ -1,4 +1,4 @@
-/* cmd_user.c - restanted user add|list|remove [ADDRESS] */
+/* cmd_user.c - restanted user add|list|remove|card [ADDRESS]; the card is in cmd_card.c */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,6 +89,8 @@ static int run(const struct rs_conf *conf, const char *what, const char *address
 		return rs_err_set(err, RS_EINVAL, "'%s' cannot be a user's address", address);
 	if (strcmp(what, "add") == 0)
 		return add(conf, name, from_stdin, err);
+	if (strcmp(what, "card") == 0)
+		return cmd_user_card(conf, name, err);
 	rc = rs_userdb_remove(conf->users, name, err);
 	if (rc == 0)
 		(void)printf("%s removed; the mail stays where it is\n", name);
@@ -109,13 +111,14 @@ int cmd_user(int argc, char **argv)
 	int status;
 	int rc;
 
-	if (!cmd_options(&argc, &argv, "add|list|remove [ADDRESS] - who lives here", entries, &file,
-		    &status))
+	if (!cmd_options(&argc, &argv, "add|list|remove|card [ADDRESS] - who lives here", entries,
+		    &file, &status))
 		return status;
 	if (argc < 2 || argc > 3)
-		return cmd_usage("user add|list|remove [ADDRESS] is wanted");
-	if (strcmp(argv[1], "add") && strcmp(argv[1], "list") && strcmp(argv[1], "remove"))
-		return cmd_usage("only user add, list and remove are there yet");
+		return cmd_usage("user add|list|remove|card [ADDRESS] is wanted");
+	if (strcmp(argv[1], "add") && strcmp(argv[1], "list") && strcmp(argv[1], "remove") &&
+		strcmp(argv[1], "card"))
+		return cmd_usage("only user add, list, remove and card are there yet");
 	rc = rs_conf_load(file, &conf, NULL, NULL, &err);
 	if (rc == 0)
 		rc = run(conf, argv[1], argc > 2 ? argv[2] : NULL, from_stdin, &err);

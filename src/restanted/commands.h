@@ -28,6 +28,8 @@ enum rs_exit {
 int cmd_serve(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_user(int argc, char **argv);
+/* What cmd_user does for "card"; `name` clean. */
+int cmd_user_card(const struct rs_conf *conf, const char *name, struct rs_err *err);
 int cmd_deliver(int argc, char **argv);
 int cmd_mailbox(int argc, char **argv);
 int cmd_import(int argc, char **argv);

@@ -17,6 +17,7 @@ const char *rs_service_name(enum rs_service s)
 		[RS_SERVICE_SUBMISSION] = "submission",
 		[RS_SERVICE_SUBMISSIONS] = "submissions",
 		[RS_SERVICE_AUTOCONFIG] = "autoconfig",
+		[RS_SERVICE_AUTOCONFIGS] = "autoconfigs",
 		[RS_SERVICE_METRICS] = "metrics",
 		[RS_SERVICE_ADMIN] = "admin",
 	};
@@ -54,6 +55,12 @@ void rs_conf_destroy(struct rs_conf **cp)
 	if (c->listen)
 		g_ptr_array_unref(c->listen);
 	g_strfreev(c->store_roots);
+	for (gsize i = 0; i < G_N_ELEMENTS(c->autoconfig_public); i++)
+		g_free(c->autoconfig_public[i]);
+	g_strfreev(c->autoconfig_domains);
+	g_free(c->autoconfig_name);
+	g_free(c->autoconfig_short_name);
+	g_free(c->autoconfig_documentation);
 	if (c->proxy_trusted)
 		g_array_unref(c->proxy_trusted);
 	if (c->tls_names)
@@ -271,7 +278,8 @@ static int whole(struct reader *r)
 	else if ((has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_POP3)) &&
 		 (!c->certificate || !c->key) && c->cleartext == RS_CLEARTEXT_NEVER)
 		missing = "[tls] certificate and key (POP3 without TLS needs cleartext = loopback)";
-	else if (has_service(c, RS_SERVICE_POP3S) && (!c->certificate || !c->key))
+	else if ((has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_AUTOCONFIGS)) &&
+		 (!c->certificate || !c->key))
 		missing = "[tls] certificate and key";
 	if (!missing)
 		return whole_tls(r);

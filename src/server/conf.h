@@ -21,7 +21,8 @@ enum rs_service {
 	RS_SERVICE_LMTP,
 	RS_SERVICE_SUBMISSION,
 	RS_SERVICE_SUBMISSIONS,
-	RS_SERVICE_AUTOCONFIG,
+	RS_SERVICE_AUTOCONFIG,  /* HTTP  */
+	RS_SERVICE_AUTOCONFIGS, /* HTTPS */
 	RS_SERVICE_METRICS,
 	RS_SERVICE_ADMIN, /* the administrator's socket in run-dir; no key */
 	RS_SERVICE_N
@@ -93,6 +94,13 @@ struct rs_conf {
 	guint pre_login_timeout_s;
 	guint idle_timeout_s;
 	guint64 message_size;
+	/* [autoconfig]; what is told to mail programs, see card.h */
+	char *autoconfig_public[RS_SERVICE_N]; /* "HOST:PORT" or "off"; NULL: as [listen] says */
+	char **autoconfig_domains;             /* NULL: any */
+	char *autoconfig_name;                 /* NULL: the hostname */
+	char *autoconfig_short_name;           /* NULL: the name */
+	char *autoconfig_documentation;        /* URL, NULL: none */
+	gboolean autoconfig_local_part;        /* user names without the domain */
 	/* [proxy] */
 	GArray *proxy_trusted; /* struct rs_net; NULL: nobody */
 };

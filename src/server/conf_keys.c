@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 #include "server/address.h"
+#include "server/card.h"
 
 /* --- plain setters ------------------------------------------------------------------------- */
 
@@ -270,6 +271,60 @@ static const char *set_trusted(struct rs_conf *c, const struct conf_key *k, cons
 	return why;
 }
 
+/* What mail programs are told instead of what [listen] says: HOST:PORT, or off. */
+static const char *set_public(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	const char *colon = strrchr(value, ':');
+	size_t host_n = colon ? (size_t)(colon - value) : 0;
+	guint32 port;
+
+	if (strcmp(value, "off") == 0)
+		return set_text(c, k, value);
+	if (host_n == 0 || rs_num_u32(rs_slice_str(colon + 1), 65535, &port) < 0 || port == 0 ||
+		strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") !=
+			host_n)
+		return "is not off or HOST:PORT with a host's name, as in mail.example.org:995";
+	return set_text(c, k, value);
+}
+
+static const char *set_domains(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	g_auto(GStrv) list = g_strsplit(value, ",", -1);
+	const struct rs_conf any = {.autoconfig_domains = NULL};
+
+	for (char **d = list; *d; d++) {
+		if (!rs_card_domain_ok(&any, g_strstrip(*d)))
+			return "is not a list of domains, as in example.org, example.net";
+	}
+	c->autoconfig_domains = g_steal_pointer(&list);
+	return NULL;
+}
+
+/* A name that people read. */
+static const char *set_name(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	if (!g_utf8_validate(value, -1, NULL) || strlen(value) > 200)
+		return "is not UTF-8 of at most 200 octets";
+	return set_text(c, k, value);
+}
+
+static const char *set_web(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	if (!g_str_has_prefix(value, "https://") && !g_str_has_prefix(value, "http://"))
+		return "is not a web address; begin it with https://";
+	if (!rs_slice_graphic(rs_slice_str(value)))
+		return "has octets that a web address cannot have; percent-encode them";
+	return set_text(c, k, value);
+}
+
+static const char *set_user_name(struct rs_conf *c, const struct conf_key *k, const char *value)
+{
+	c->autoconfig_local_part = strcmp(value, "local-part") == 0;
+	return c->autoconfig_local_part || strcmp(value, "address") == 0
+		       ? NULL
+		       : "must be address or local-part";
+}
+
 static const char *set_log_format(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
 	c->log_json = strcmp(value, "json") == 0;
@@ -310,7 +365,9 @@ const struct conf_key conf_keys[] = {
 	{"listen", "lmtp", set_listen, 0, 0, 0, "mail in"},
 	{"listen", "submission", set_later, 0, 0, 0, "not built yet"},
 	{"listen", "submissions", set_later, 0, 0, 0, "not built yet"},
-	{"listen", "autoconfig", set_later, 0, 0, 0, "not built yet"},
+	{"listen", "autoconfig", set_listen, 0, 0, 0,
+		"the provider's data for mail programs by HTTP, for a reverse proxy"},
+	{"listen", "autoconfigs", set_listen, 0, 0, 0, "the same by HTTPS"},
 	{"listen", "metrics", set_listen, 0, 0, 0, "OpenMetrics by HTTP, GET /metrics"},
 	{"tls", "certificate", set_tls_file, AT(certificate), 0, 0,
 		"PEM chain, the server's first"},
@@ -336,6 +393,21 @@ const struct conf_key conf_keys[] = {
 	{"store", "junk-folder", set_rule, 0, 0, 0, "the folder that mail for user+NAME makes"},
 	{"store", "roots", set_roots, 0, 0, 0, "further folders that maildir= of a user may name"},
 	{"store", "deleted", set_rule, 0, 0, 0, "remove, keep or keep:FOLDER"},
+	{"autoconfig", "name", set_name, AT(autoconfig_name), 0, 0,
+		"what the provider is called, in full"},
+	{"autoconfig", "short-name", set_name, AT(autoconfig_short_name), 0, 0, "the same, short"},
+	{"autoconfig", "domains", set_domains, 0, 0, 0, "whose addresses are answered"},
+	{"autoconfig", "user", set_user_name, 0, 0, 0, "the user name: address or local-part"},
+	{"autoconfig", "documentation", set_web, AT(autoconfig_documentation), 0, 0,
+		"web page with instructions"},
+	{"autoconfig", "pop3s", set_public, AT(autoconfig_public[RS_SERVICE_POP3S]), 0, 0,
+		"HOST:PORT as clients see it, or off"},
+	{"autoconfig", "pop3", set_public, AT(autoconfig_public[RS_SERVICE_POP3]), 0, 0,
+		"the same with STLS"},
+	{"autoconfig", "submissions", set_public, AT(autoconfig_public[RS_SERVICE_SUBMISSIONS]), 0,
+		0, "HOST:PORT for mail out under TLS, or off"},
+	{"autoconfig", "submission", set_public, AT(autoconfig_public[RS_SERVICE_SUBMISSION]), 0, 0,
+		"the same with STARTTLS"},
 	{"log", "format", set_log_format, 0, 0, 0, "text or json"},
 	{"log", "level", set_log_level, 0, 0, 0, "error, warning, info or debug"},
 	{"limits", "connections", set_uint, AT(connections), 0, 1000000, "at a time, 0: no limit"},

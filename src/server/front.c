@@ -265,6 +265,8 @@ void front_admit(struct rs_conn *c)
 		NULL);
 	if (c->service == RS_SERVICE_LMTP)
 		front_mail_begin(c);
+	else if (c->service == RS_SERVICE_AUTOCONFIG || c->service == RS_SERVICE_AUTOCONFIGS)
+		front_http_begin(c);
 	else
 		front_pop3_begin(c);
 }

@@ -60,9 +60,10 @@ void front_proxy_begin(struct rs_conn *c);
 /* front_admin.c */
 bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);
 
-/* front_pop3.c, front_mail.c: take over a fresh connection. */
+/* front_pop3.c, front_mail.c, front_http.c: take over a fresh connection. */
 void front_pop3_begin(struct rs_conn *c);
 void front_mail_begin(struct rs_conn *c);
+void front_http_begin(struct rs_conn *c);
 /* Once a second, for replies that are held back. */
 void front_pop3_tick(struct rs_conn *c);
 

@@ -177,73 +177,44 @@ void rs_metrics_text(GString *out, const struct rs_stats *sum)
 
 /* --- HTTP ---------------------------------------------------------------------------------- */
 
-static bool starts(struct rs_slice s, const char *with)
-{
-	size_t n = strlen(with);
-
-	return s.n >= n && memcmp(s.p, with, n) == 0;
-}
-
-/* "/metrics", perhaps with a query, which says nothing to us. */
-static bool is_ours(struct rs_slice target)
-{
-	size_t query = rs_slice_find(target, '?');
-
-	return query == strlen("/metrics") && starts(target, "/metrics");
-}
-
-/* Anything but printable ASCII has no place in a request line. */
-static bool clean(struct rs_slice line)
-{
-	for (size_t i = 0; i < line.n; i++) {
-		if (line.p[i] < 0x20 || line.p[i] > 0x7e)
-			return false;
-	}
-	return true;
-}
-
 enum rs_metrics_http rs_metrics_request(struct rs_slice in)
 {
-	const uint8_t *end = memmem(in.p, in.n, "\r\n\r\n", 4);
-	struct rs_slice line = rs_slice_sub(in, 0, rs_slice_find(in, '\r'));
-	struct rs_slice method = rs_slice_sub(line, 0, rs_slice_find(line, ' '));
-	struct rs_slice rest = rs_slice_sub(line, method.n + 1, line.n);
-	struct rs_slice target = rs_slice_sub(rest, 0, rs_slice_find(rest, ' '));
-	struct rs_slice version = rs_slice_sub(rest, target.n + 1, rest.n);
+	struct rs_http_req req;
+	enum rs_http_step step = rs_http_read(in, &req);
 
-	if (!end)
-		return in.n < RS_METRICS_HEAD_MAX ? RS_METRICS_MORE : RS_METRICS_BAD;
-	if (!clean(line) ||
-		(!rs_slice_eq_str(version, "HTTP/1.1") && !rs_slice_eq_str(version, "HTTP/1.0")))
+	if (step == RS_HTTP_MORE)
+		return RS_METRICS_MORE;
+	if (step != RS_HTTP_REQUEST)
 		return RS_METRICS_BAD;
-	if (!rs_slice_eq_str(method, "GET") && !rs_slice_eq_str(method, "HEAD"))
+	if (!rs_slice_eq_str(req.method, "GET") && !rs_slice_eq_str(req.method, "HEAD"))
 		return RS_METRICS_NOT_ALLOWED;
-	if (!is_ours(target))
+	if (!rs_slice_eq_str(req.path, "/metrics"))
 		return RS_METRICS_NOT_FOUND;
-	return method.n == 3 ? RS_METRICS_GET : RS_METRICS_HEAD;
+	return req.method.n == 3 ? RS_METRICS_GET : RS_METRICS_HEAD;
 }
 
 void rs_metrics_answer(GString *out, enum rs_metrics_http what, const struct rs_stats *sum)
 {
-	static const char *const status[] = {
-		[RS_METRICS_GET] = "200 OK",
-		[RS_METRICS_HEAD] = "200 OK",
-		[RS_METRICS_NOT_FOUND] = "404 Not Found",
-		[RS_METRICS_NOT_ALLOWED] = "405 Method Not Allowed\r\nAllow: GET, HEAD",
-		[RS_METRICS_MORE] = "408 Request Timeout",
-		[RS_METRICS_BAD] = "400 Bad Request",
+	static const guint status[] = {
+		[RS_METRICS_GET] = 200,
+		[RS_METRICS_HEAD] = 200,
+		[RS_METRICS_NOT_FOUND] = 404,
+		[RS_METRICS_NOT_ALLOWED] = 405,
+		[RS_METRICS_MORE] = 408,
+		[RS_METRICS_BAD] = 400,
 	};
-	bool found = what == RS_METRICS_GET || what == RS_METRICS_HEAD;
+	bool found = status[what] == 200;
 	g_autoptr(GString) body = g_string_new(NULL);
+	struct rs_http_answer a = {.status = status[what],
+		.type = found ? RS_METRICS_TYPE : "text/plain; charset=utf-8",
+		.field = what == RS_METRICS_NOT_ALLOWED ? "Allow: GET, HEAD\r\n"
+							: "Cache-Control: no-store\r\n",
+		.head = what == RS_METRICS_HEAD};
 
 	if (found)
 		rs_metrics_text(body, sum);
 	else
 		g_string_append(body, "Only GET /metrics is here.\n");
-	g_string_append_printf(out,
-		"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %" G_GSIZE_FORMAT
-		"\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
-		status[what], found ? RS_METRICS_TYPE : "text/plain; charset=utf-8", body->len);
-	if (what != RS_METRICS_HEAD)
-		g_string_append_len(out, body->str, (gssize)body->len);
+	a.body = rs_slice(body->str, body->len);
+	rs_http_answer(out, &a);
 }

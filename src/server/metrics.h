@@ -1,15 +1,15 @@
-/* metrics - the counters (stats.h) as OpenMetrics text, and the little of HTTP that is needed to
- * hand them out. Without I/O.
- * Source: OpenMetrics 1.0.0; RFC 9112 (one request a connection, closed behind the answer). */
+/* metrics - the counters (stats.h) as OpenMetrics text, and how they are handed out by HTTP (http.h).
+ * Without I/O. Source: OpenMetrics 1.0.0. */
 #ifndef RS_SERVER_METRICS_H
 #define RS_SERVER_METRICS_H
 
 #include <glib.h>
 
+#include "server/http.h"
 #include "server/stats.h"
 
 #define RS_METRICS_TYPE     "application/openmetrics-text; version=1.0.0; charset=utf-8"
-#define RS_METRICS_HEAD_MAX 8192u /* octets of a request */
+#define RS_METRICS_HEAD_MAX RS_HTTP_HEAD_MAX /* octets of a request */
 
 /* All families, ended by "# EOF". */
 void rs_metrics_text(GString *out, const struct rs_stats *sum);

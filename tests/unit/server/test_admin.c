@@ -101,7 +101,7 @@ static void metrics__http_is_taken_at_its_end_and_not_before(void **state)
 		{"HEAD /metrics HTTP/1.1\r\n\r\n", RS_METRICS_HEAD},
 		{"GET / HTTP/1.1\r\n\r\n", RS_METRICS_NOT_FOUND},
 		{"GET /metricsx HTTP/1.1\r\n\r\n", RS_METRICS_NOT_FOUND},
-		{"GET http://h/metrics HTTP/1.1\r\n\r\n", RS_METRICS_NOT_FOUND},
+		{"GET http://h/metrics HTTP/1.1\r\n\r\n", RS_METRICS_GET},
 		{"POST /metrics HTTP/1.1\r\n\r\n", RS_METRICS_NOT_ALLOWED},
 		{"get /metrics HTTP/1.1\r\n\r\n", RS_METRICS_NOT_ALLOWED},
 		{"GET /metrics HTTP/2.0\r\n\r\n", RS_METRICS_BAD},
