@@ -100,7 +100,7 @@ static JsonObject *numbers(const struct rs_stats *s)
 	} rows[] = {
 		{"connections", RS_STAT_CONNECTIONS, RS_SERVICE_N, 1},
 		{"open-connections", RS_STAT_OPEN, RS_SERVICE_N, 1},
-		{"turned-away", RS_STAT_TURNED_AWAY, 1, 1},
+		{"turned-away", RS_STAT_TURNED_AWAY, RS_STATS_TURNED_N, 1},
 		{"sessions", RS_STAT_SESSIONS, 1, 1},
 		{"logins", RS_STAT_LOGINS + (unsigned)RS_STATS_LOGIN_OK, RS_STATS_MECH_N,
 			RS_STATS_LOGIN_N},

@@ -29,7 +29,8 @@ static void spawn(struct child *c);
 void children_init(struct master *m)
 {
 	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
-		m->children[i] = (struct child){.master = m, .slot = i, .stats_fd = -1};
+		m->children[i] =
+			(struct child){.master = m, .slot = i, .stats_fd = -1, .counts_fd = -1};
 }
 
 unsigned children_n(const struct master *m, const struct generation *g, enum rs_role role)
@@ -153,6 +154,57 @@ static void tell_all(struct child *admin)
 		if (m->children[i].gen)
 			tell_of(admin, &m->children[i]);
 	}
+}
+
+/* --- what the fronts are told of one another (counts.h) ------------------------------------- */
+
+static void tell_counts(struct child *front, const struct child *of)
+{
+	bool own = front == of;
+	int fd = own ? fcntl(of->counts_fd, F_DUPFD_CLOEXEC, 0) : rs_counts_reader(of->counts_fd);
+
+	if (fd < 0) {
+		rs_log(RS_LOG_ERROR, "counts", "why", g_strerror(errno), "means",
+			"ceilings of the whole service are not exact", NULL);
+		return;
+	}
+	rs_link_begin(front->control, RS_MSG_COUNTS);
+	rs_link_u32(front->control, of->slot);
+	rs_link_u8(front->control, own);
+	rs_link_fd(front->control, fd);
+	rs_link_end(front->control);
+}
+
+/* A front is being started: it gets its page, and those of all others; they get its. */
+static void share_counts(struct child *c)
+{
+	struct master *m = c->master;
+
+	if (c->role != RS_ROLE_FRONT)
+		return;
+	tell_counts(c, c);
+	for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+		struct child *other = &m->children[i];
+
+		if (other == c || !other->counts || !other->gen || other->role != RS_ROLE_FRONT)
+			continue;
+		tell_counts(c, other);
+		if (other->control && other->state != CHILD_NONE)
+			tell_counts(other, c);
+	}
+}
+
+static bool counts_ready(struct child *c)
+{
+	uint32_t connections = c->gen->conf->connections;
+
+	if (c->role != RS_ROLE_FRONT)
+		return true;
+	if (c->counts && !rs_counts_fits(c->counts, connections)) {
+		rs_counts_unmap(&c->counts);
+		close(c->counts_fd);
+	}
+	return c->counts || rs_counts_create(connections, &c->counts_fd, &c->counts) == 0;
 }
 
 /* --- what a child is given ----------------------------------------------------------------- */
@@ -435,6 +487,8 @@ static void on_exit_of_child(uv_process_t *p, int64_t status, int sig)
 		rs_link_drain(c->control); /* its last words */
 	rs_link_destroy(&c->control);
 	rs_stats_ended(c->stats);
+	if (c->counts)
+		rs_counts_clear(c->counts, c->counts_fd);
 	c->delay_ms = well || !c->delay_ms ? AGAIN_FIRST_MS : MIN(c->delay_ms * 2, AGAIN_MAX_MS);
 	if (!m->stopping && (wanted(c) || status || sig))
 		rs_log(RS_LOG_ERROR, "role-ended", "role", rs_role_name(c->role), "index",
@@ -496,6 +550,7 @@ static void spawn(struct child *c)
 	}
 	tell_admins(c, true);
 	give_start(c);
+	share_counts(c);
 }
 
 /* A place for a process, with its page of numbers; NULL: there is none. */
@@ -511,6 +566,10 @@ static struct child *child_add(
 		return NULL;
 	c->gen = g;
 	c->role = role;
+	if (!counts_ready(c)) {
+		c->gen = NULL;
+		return NULL;
+	}
 	c->index = index;
 	c->delay_ms = 0;
 	c->restarts = 0;

@@ -34,6 +34,8 @@ static struct rs_conf *conf_new(void)
 	c->log_level = 2;
 	c->connections = 10000;
 	c->connections_per_address = 100;
+	c->connections_per_user = 50;
+	c->handshakes = 1000;
 	c->failed_login_delay = TRUE;
 	c->pre_login_timeout_s = 60;
 	c->idle_timeout_s = 600;

@@ -90,6 +90,7 @@ struct rs_conf {
 	guint connections;
 	guint connections_per_address;
 	guint connections_per_user;
+	guint handshakes; /* of each front, under way at a time */
 	gboolean failed_login_delay;
 	guint pre_login_timeout_s;
 	guint idle_timeout_s;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -35,6 +36,8 @@ static void on_closed(uv_handle_t *h)
 {
 	struct rs_conn *c = h->data;
 
+	if (c->shaking_counted)
+		front_shake_over(c);
 	c->ops->free(c);
 	front_conn_forget(c);
 	SSL_free(c->ssl);
@@ -50,8 +53,18 @@ static void close_now(struct rs_conn *c)
 	if (c->closing)
 		return;
 	c->closing = true;
+	front_ceiling_leave(c); /* whoever reads that it is over may come again at once */
 	uv_close((uv_handle_t *)&c->poll, on_closed);
 	close(c->fd);
+}
+
+uint64_t rs_conn_taken(const struct rs_conn *c)
+{
+	int waits = 0;
+
+	if (ioctl(c->fd, TIOCOUTQ, &waits) < 0 || waits < 0)
+		waits = 0;
+	return c->wire_out - RS_MIN((uint64_t)waits, c->wire_out);
 }
 
 static void flush_tls(struct rs_conn *c);
@@ -110,6 +123,7 @@ static size_t to_kernel(struct rs_conn *c, const uint8_t *p, size_t n)
 
 		if (k >= 0) {
 			sent += (size_t)k;
+			c->wire_out += (size_t)k;
 		} else if (errno == EAGAIN || errno == ENOBUFS) {
 			c->writing = true;
 			wait_for_events(c);
@@ -234,6 +248,10 @@ static void on_room(struct rs_conn *c)
 	sent = to_kernel(c, s.p, s.n);
 	rs_buf_consume(&c->unsent, sent);
 	rs_buf_shrink(&c->unsent);
+	if (!c->writing) {
+		c->slow_since_ms = 0;
+		rs_conn_alive(c, c->quiet_s); /* the clock stood still for whoever reads slowly */
+	}
 	if (c->broken)
 		gone(c);
 	else if (c->close_when_sent && !c->writing)
@@ -245,6 +263,13 @@ static void on_room(struct rs_conn *c)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
+static void shake_over(struct rs_conn *c)
+{
+	if (c->shaking_counted)
+		front_shake_over(c);
+	c->shaking_counted = false;
+}
+
 static void shake(struct rs_conn *c)
 {
 	int rc = SSL_do_handshake(c->ssl);
@@ -255,6 +280,7 @@ static void shake(struct rs_conn *c)
 	if (c->broken) {
 		gone(c);
 	} else if (rc == 1) {
+		shake_over(c);
 		c->shaking = false;
 		rs_stats_add(RS_STAT_TLS_OK, 1);
 		rs_stats_add(RS_STAT_TLS_RESUMED, SSL_session_reused(c->ssl) == 1);
@@ -306,6 +332,10 @@ static void take(struct rs_conn *c, const uint8_t *p, size_t n)
 {
 	c->octets_in += n;
 	rs_stats_add(RS_STAT_OCTETS_IN, n);
+	if (!c->known && !front_octets_admit(c)) {
+		gone(c);
+		return;
+	}
 	if (!c->ssl) {
 		if (rs_buf_add(&c->in, p, n) < 0)
 			gone(c); /* cannot be: reading stops before the ceiling */
@@ -384,7 +414,8 @@ bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls)
 	BIO *bio = bio_new(c);
 
 	assert(rs_buf_n(&c->in) == 0);
-	c->ssl = bio ? rs_tls_new(tls, pop3 ? "pop3" : NULL) : NULL;
+	c->shaking_counted = front_shake_admit(c);
+	c->ssl = bio && c->shaking_counted ? rs_tls_new(tls, pop3 ? "pop3" : NULL) : NULL;
 	if (!c->ssl) {
 		BIO_free(bio);
 		return false;
@@ -466,5 +497,6 @@ struct rs_conn *rs_conn_accept(struct front *f, int listener, enum rs_service se
 
 void rs_conn_alive(struct rs_conn *c, uint32_t seconds)
 {
+	c->quiet_s = seconds;
 	c->quiet_until_ms = uv_now(c->poll.loop) + (uint64_t)seconds * 1000;
 }

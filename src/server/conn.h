@@ -57,10 +57,15 @@ struct rs_conn {
 	char peer_text[64];
 	char proxy_text[64]; /* the balancer that named the client; "": none */
 	bool loopback;
-	bool admitted;    /* its address is known and counted */
-	struct rs_buf in; /* received, decrypted, not taken */
-	SSL *ssl;         /* NULL: no TLS */
-	bool shaking;     /* the handshake is not done */
+	bool known;   /* logged in */
+	bool counted; /* front_ceilings.c … */
+	bool shaking_counted;
+	uint64_t source; /* … keys under which it is counted, 0: none */
+	uint64_t user;
+	uint64_t held_back_ms; /* how long the service made it wait, in all */
+	struct rs_buf in;      /* received, decrypted, not taken */
+	SSL *ssl;              /* NULL: no TLS */
+	bool shaking;          /* the handshake is not done */
 	bool reading;
 	bool eof;     /* the peer has ended its side */
 	bool writing; /* the kernel has no room; step comes when it has */
@@ -72,7 +77,11 @@ struct rs_conn {
 	uint8_t *cipher_kept;   /* … kept until `in` has room */
 	struct rs_buf unsent;   /* encrypted, and the kernel had no room */
 	uint64_t began_ms;
-	uint64_t quiet_until_ms; /* idle() when nothing moves until then */
+	uint64_t quiet_until_ms; /* idle() when nothing moves until then … */
+	uint32_t quiet_s;        /* … this long after the last move */
+	uint64_t slow_mark;      /* front_progress.c: octets the peer had taken … */
+	uint64_t slow_since_ms;  /* … then; 0: not measured */
+	uint64_t wire_out;       /* octets the kernel took */
 	uint64_t octets_in;
 	uint64_t octets_out;
 	struct rs_conn *prev; /* list of all, kept by the front */
@@ -81,6 +90,9 @@ struct rs_conn {
 
 /* Take a connection from a listener that is ready. NULL: errno tells why (EAGAIN, EMFILE …). */
 struct rs_conn *rs_conn_accept(struct front *f, int listener, enum rs_service service);
+
+/* Octets that the peer has acknowledged (TCP) or taken, of all that was written. */
+uint64_t rs_conn_taken(const struct rs_conn *c);
 
 /* Begin TLS; nothing of the input so far may be held by then. False: out of memory. */
 bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls);

@@ -1,10 +1,6 @@
 /* front.c - the front role: listeners, connections and their ceilings, the table of sessions. */
 #include "server/front.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,10 +9,8 @@
 #include "server/stats.h"
 #include "server/tls.h"
 
-#define BACKLOG        1024
-#define ACCEPTS_A_TURN 64 /* then those that are connected have their turn */
-#define TICK_MS        1000
-#define STOP_GRACE_S   5 /* sessions in TRANSACTION get so long to say QUIT */
+#define TICK_MS      1000
+#define STOP_GRACE_S 5 /* sessions in TRANSACTION get so long to say QUIT */
 
 /* --- sessions ------------------------------------------------------------------------------ */
 
@@ -126,69 +120,13 @@ static void on_after(uv_check_t *h)
 	(void)uv_idle_stop(&f->hurry);
 }
 
+bool front_has_login(enum rs_service s)
+{
+	return s == RS_SERVICE_POP3 || s == RS_SERVICE_POP3S || s == RS_SERVICE_SUBMISSION ||
+	       s == RS_SERVICE_SUBMISSIONS;
+}
+
 /* --- connections --------------------------------------------------------------------------- */
-
-struct listener {
-	uv_poll_t poll;
-	struct front *front;
-	enum rs_service service;
-	int fd;
-	bool resting; /* out of descriptors: until one is given back, or the next tick */
-};
-
-static void on_ready(uv_poll_t *h, int status, int events);
-
-static void accept_again(struct front *f)
-{
-	for (guint i = 0; i < f->listeners->len; i++) {
-		struct listener *l = g_ptr_array_index(f->listeners, i);
-
-		if (l->resting)
-			(void)uv_poll_start(&l->poll, UV_READABLE, on_ready);
-		l->resting = false;
-	}
-}
-
-/* What counts as one address: IPv6 by /64, because a customer has one. */
-static char *address_key(const struct rs_conn *c)
-{
-	const struct sockaddr_in6 *v6 = (const void *)&c->peer;
-	const uint8_t *p = v6->sin6_addr.s6_addr;
-
-	if (c->peer.ss_family != AF_INET6)
-		return g_strdup(c->peer_text);
-	return g_strdup_printf("%02x%02x:%02x%02x:%02x%02x:%02x%02x", p[0], p[1], p[2], p[3], p[4],
-		p[5], p[6], p[7]);
-}
-
-static void count_address(struct front *f, const struct rs_conn *c, int step)
-{
-	g_autofree char *key = address_key(c);
-	int n = GPOINTER_TO_INT(g_hash_table_lookup(f->per_address, key)) + step;
-
-	if (n > 0)
-		g_hash_table_replace(f->per_address, g_steal_pointer(&key), GINT_TO_POINTER(n));
-	else
-		g_hash_table_remove(f->per_address, key);
-}
-
-/* A ceiling of the whole service, as this front's share of it. */
-static uint32_t share(const struct front *f, uint32_t whole)
-{
-	return (whole + f->proc->fronts_n - 1) / f->proc->fronts_n;
-}
-
-static bool too_many(const struct front *f, const struct rs_conn *c)
-{
-	const struct rs_conf *conf = f->proc->conf;
-	g_autofree char *key = address_key(c);
-	uint32_t of_address = (uint32_t)GPOINTER_TO_INT(g_hash_table_lookup(f->per_address, key));
-
-	if (conf->connections && f->conns_n > share(f, conf->connections))
-		return true;
-	return conf->connections_per_address && !c->loopback && c->service != RS_SERVICE_LMTP &&
-	       of_address > share(f, conf->connections_per_address);
-}
 
 static void list_add(struct front *f, struct rs_conn *c)
 {
@@ -214,9 +152,8 @@ void front_conn_forget(struct rs_conn *c)
 	f->conns_n--;
 	if (c->later)
 		(void)g_ptr_array_remove_fast(f->later, c);
-	accept_again(f);
-	if (c->admitted)
-		count_address(f, c, -1);
+	front_ceiling_leave(c);
+	front_listen_freed(f);
 	rs_stats_sub(RS_STAT_OPEN + (unsigned)c->service, 1);
 	if ((f->proc->stopping || f->proc->draining) && f->conns_n == 0)
 		rs_role_leave(f->proc, 0);
@@ -234,30 +171,25 @@ static const struct rs_conn_ops refused_ops = {.step = no_step,
 	.idle = no_step,
 	.stop = no_step};
 
-static void turn_away(struct rs_conn *c)
+static void turn_away(struct rs_conn *c, enum rs_stats_turned why)
 {
 	static const char pop3[] = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
-	static const char lmtp[] = "421 4.7.0 Too many connections, try again later\r\n";
+	static const char smtp[] = "421 4.7.0 Too many connections, try again later\r\n";
 
-	rs_stats_add(RS_STAT_TURNED_AWAY, 1);
-	rs_log(RS_LOG_WARNING, "refused", "id", rs_log_id(c->id), "peer", c->peer_text, "why",
-		"too many connections", NULL);
+	front_ceiling_told(c->front, c, why);
+	/* under TLS a handshake would cost more than it tells */
 	if (c->service == RS_SERVICE_POP3)
 		(void)rs_conn_write(c, rs_slice_str(pop3));
-	else if (c->service == RS_SERVICE_LMTP)
-		(void)rs_conn_write(c, rs_slice_str(lmtp));
-	rs_conn_close(c, false); /* under TLS a handshake would cost more than it tells */
+	else if (c->service == RS_SERVICE_LMTP || c->service == RS_SERVICE_SUBMISSION)
+		(void)rs_conn_write(c, rs_slice_str(smtp));
+	rs_conn_close(c, false);
 }
 
 void front_admit(struct rs_conn *c)
 {
-	struct front *f = c->front;
-
 	c->ops = &refused_ops;
-	c->admitted = true;
-	count_address(f, c, 1);
-	if (too_many(f, c)) {
-		turn_away(c);
+	if (!front_ceiling_enter_source(c)) {
+		turn_away(c, RS_STATS_TURNED_SOURCE);
 		return;
 	}
 	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "proxy",
@@ -271,67 +203,20 @@ void front_admit(struct rs_conn *c)
 		front_pop3_begin(c);
 }
 
-static void begin(struct front *f, struct rs_conn *c)
+void front_begin(struct rs_conn *c)
 {
+	struct front *f = c->front;
+
 	c->id = front_id(f);
 	c->ops = &refused_ops;
 	c->began_ms = uv_now(&f->proc->loop);
 	list_add(f, c);
-	if (front_proxy_wanted(c))
+	if (!front_ceiling_enter(c))
+		turn_away(c, RS_STATS_TURNED_ALL);
+	else if (front_proxy_wanted(c))
 		front_proxy_begin(c);
 	else
 		front_admit(c);
-}
-
-static void on_ready(uv_poll_t *h, int status, int events)
-{
-	struct listener *l = h->data;
-
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct rs_conn *c = rs_conn_accept(l->front, l->fd, l->service);
-
-		if (c) {
-			begin(l->front, c);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			/* those who wait stay in the kernel's queue */
-			l->resting = true;
-			(void)uv_poll_stop(&l->poll);
-			rs_log(RS_LOG_WARNING, "accept", "why", g_strerror(errno), NULL);
-		}
-		if (errno != ECONNABORTED && errno != EINTR)
-			return;
-	}
-}
-
-static void on_listener_closed(uv_handle_t *h)
-{
-	g_free(h->data);
-}
-
-static void front_listener(struct rs_proc *r, enum rs_service service, int fd)
-{
-	struct front *f = r->arg;
-	struct listener *l = g_new0(struct listener, 1);
-	int one = 1;
-
-	l->front = f;
-	l->service = service;
-	l->fd = fd;
-	l->poll.data = l;
-	/* what is accepted inherits it; a Unix socket has no such thing */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || listen(fd, BACKLOG) < 0 ||
-		uv_poll_init(&r->loop, &l->poll, fd) < 0) {
-		rs_log(RS_LOG_ERROR, "listen", "service", rs_service_name(service), "why",
-			g_strerror(errno), NULL);
-		close(fd);
-		g_free(l);
-		return;
-	}
-	(void)uv_poll_start(&l->poll, UV_READABLE, on_ready);
-	g_ptr_array_add(f->listeners, l);
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
@@ -342,14 +227,15 @@ static void on_tick(uv_timer_t *t)
 	uint64_t now = uv_now(&f->proc->loop);
 	struct rs_conn *next;
 
-	accept_again(f);
 	for (struct rs_conn *c = f->conns; c; c = next) {
 		next = c->next;
 		if (c->closing)
 			continue;
 		if (f->proc->stopping && now >= f->stop_by_ms)
 			c->ops->stop(c);
-		else if (now >= c->quiet_until_ms)
+		else if (c->writing && (!front_progress(c, now) || front_login_late(c, now)))
+			rs_conn_close(c, false);
+		else if (!c->writing && (now >= c->quiet_until_ms || front_login_late(c, now)))
 			c->ops->idle(c);
 		else if (c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S)
 			front_pop3_tick(c);
@@ -385,8 +271,8 @@ static bool front_start(struct rs_proc *r)
 		return false;
 	f->next_id &= ~RS_MSG_TXN_MASK;
 	f->sessions = g_hash_table_new(g_int64_hash, g_int64_equal);
-	f->per_address = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	f->listeners = g_ptr_array_new();
+	front_ceilings_init(f);
+	front_listen_init(f);
 	f->later = g_ptr_array_new();
 	uv_check_init(&r->loop, &f->after);
 	uv_idle_init(&r->loop, &f->hurry);
@@ -398,17 +284,6 @@ static bool front_start(struct rs_proc *r)
 	r->loop.data = f;
 	r->arg = f;
 	return load_tls(f);
-}
-
-static void close_listeners(struct front *f)
-{
-	for (guint i = 0; i < f->listeners->len; i++) {
-		struct listener *l = g_ptr_array_index(f->listeners, i);
-
-		uv_close((uv_handle_t *)&l->poll, on_listener_closed);
-		close(l->fd);
-	}
-	g_ptr_array_set_size(f->listeners, 0);
 }
 
 static void front_tickets(struct rs_proc *r)
@@ -424,7 +299,7 @@ static void front_drain(struct rs_proc *r)
 {
 	struct front *f = r->arg;
 
-	close_listeners(f);
+	front_listeners_close(f);
 	if (f->conns_n == 0)
 		rs_role_leave(r, 0);
 }
@@ -434,7 +309,7 @@ static void front_stop(struct rs_proc *r)
 	struct front *f = r->arg;
 	struct rs_conn *next;
 
-	close_listeners(f);
+	front_listeners_close(f);
 	f->stop_by_ms = uv_now(&r->loop) + STOP_GRACE_S * 1000;
 	if (f->conns_n == 0) {
 		rs_role_leave(r, 0);
@@ -454,6 +329,7 @@ const struct rs_role_ops rs_front_ops = {
 	.peer_gone = front_peer_gone,
 	.tickets = front_tickets,
 	.listener = front_listener,
+	.control = front_control,
 	.drain = front_drain,
 	.stop = front_stop,
 };

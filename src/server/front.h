@@ -6,7 +6,9 @@
 #include "proto/lmtps.h"
 #include "server/address.h"
 #include "server/conn.h"
+#include "server/counts.h"
 #include "server/role.h"
+#include "server/stats.h"
 #include "server/store.h"
 
 /* Something that auth and stores answer by number: a POP3 session or an LMTP transaction. */
@@ -27,14 +29,23 @@ struct front {
 	struct rs_proc *proc;
 	struct rs_tls *tls; /* NULL: no certificate */
 	uint64_t next_id;
-	GHashTable *sessions;    /* id -> struct front_sess */
-	GHashTable *per_address; /* text -> number of connections */
-	struct rs_conn *conns;   /* list of all */
+	GHashTable *sessions;  /* id -> struct front_sess */
+	struct rs_conn *conns; /* list of all */
 	uint32_t conns_n;
-	GPtrArray *listeners; /* struct listener */
-	GPtrArray *later;     /* struct rs_conn: to be stepped when all that has arrived is read */
-	uv_check_t after;     /* does it */
-	uv_idle_t hurry;      /* runs while `later` is not empty: the loop must not wait */
+	GPtrArray *listeners; /* front_listen.c … */
+	bool paused;          /* no descriptor is left */
+	uv_timer_t pause;
+	uint64_t paused_told_ms;
+	uint64_t fds_max;
+	struct rs_counts *counts; /* front_ceilings.c: its own page … */
+	struct rs_counts *others[RS_ROLE_PLACES_MAX];
+	unsigned others_n;
+	uint32_t shaking_n;
+	uint64_t told_ms[RS_STATS_TURNED_N];
+	uint64_t untold_n[RS_STATS_TURNED_N];
+	GPtrArray *later; /* struct rs_conn: to be stepped when all that has arrived is read */
+	uv_check_t after; /* does it */
+	uv_idle_t hurry;  /* runs while `later` is not empty: the loop must not wait */
 	uv_timer_t tick;
 	uint64_t stop_by_ms;
 };
@@ -46,8 +57,38 @@ void front_sess_add(struct front *f, struct front_sess *s);
 void front_sess_remove(struct front *f, struct front_sess *s);
 void front_conn_forget(struct rs_conn *c); /* called by conn.c when a connection is freed */
 
-/* The address of a connection is known: to its driver with it, or away where it is one too many. */
+void front_begin(struct rs_conn *c); /* a fresh connection */
+/* Its address is known: to its driver with it, or away where it is one too many. */
 void front_admit(struct rs_conn *c);
+bool front_has_login(enum rs_service s); /* of people, who log in; not LMTP */
+
+/* front_listen.c */
+void front_listen_init(struct front *f);
+void front_listener(struct rs_proc *r, enum rs_service service, int fd);
+void front_listeners_close(struct front *f);
+void front_listen_freed(struct front *f); /* a descriptor is free again */
+
+/* front_ceilings.c: false is one too many, logged where the caller cannot say which it was. */
+#define FRONT_PRE_LOGIN_OCTETS 262144u /* ten SASL exchanges of the largest kind, and handshakes */
+#define FRONT_PRE_LOGIN_TIMES  3u      /* pre-login-timeout is for silence; in all so many of it */
+
+void front_ceilings_init(struct front *f);
+bool front_control(struct rs_proc *r, struct rs_msg_in *m);
+void front_ceiling_told(struct front *f, const struct rs_conn *c, enum rs_stats_turned why);
+bool front_ceiling_enter(struct rs_conn *c);
+bool front_ceiling_enter_source(struct rs_conn *c);
+void front_ceiling_leave(struct rs_conn *c);
+/* A driver: this client has logged in as `user`; false: the user has too many connections, tell the
+ * client and let it go. */
+bool front_user_admit(struct rs_conn *c, const char *user);
+void front_user_leave(struct rs_conn *c);  /* it says goodbye; else with its end */
+bool front_shake_admit(struct rs_conn *c); /* conn.c, around each handshake … */
+void front_shake_over(struct rs_conn *c);
+bool front_octets_admit(struct rs_conn *c); /* … and with what was received */
+bool front_login_late(const struct rs_conn *c, uint64_t now_ms);
+
+/* front_progress.c: a connection has output that the kernel does not take. False: its reader is stuck. */
+bool front_progress(struct rs_conn *c, uint64_t now_ms);
 
 /* Step it once everything that this turn of the loop has brought is read: what a store answered in one
  * packet then leaves in one write. Nothing when it is closing. */

@@ -109,6 +109,7 @@ static void let_go(struct pop3 *p)
 {
 	struct rs_link *l = store_of(p);
 
+	front_user_leave(p->sess.conn);
 	if (l) {
 		rs_link_begin(l, RS_MSG_CLOSE);
 		rs_link_u64(l, p->sess.id);
@@ -237,6 +238,12 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 	}
 	g_free(p->user);
 	p->user = g_strndup((const char *)user.p, user.n);
+	if (!front_user_admit(p->sess.conn, p->user)) {
+		let_go(p);
+		rs_stats_login(p->mech, RS_STATS_LOGIN_FAILED);
+		refuse(p, RS_POP3_CODE_SYS_TEMP, "Too many connections of this user");
+		return true;
+	}
 	if (rs_pop3s_login_ok(p->engine, &p->drop) < 0) {
 		let_go(p);
 		return true;
@@ -270,6 +277,7 @@ static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 	}
 	delay = MIN((uint64_t)DELAY_FIRST_MS << MIN(p->refused_n, 10u), (uint64_t)DELAY_MAX_MS);
 	p->refused_n++;
+	p->sess.conn->held_back_ms += delay;
 	p->refuse_at_ms = uv_now(&front_of(p)->proc->loop) + delay;
 	p->wait = WAIT_HELD_BACK;
 	return true;

@@ -15,18 +15,12 @@
 #define HEADER_TIME_S 10 /* a balancer sends it with its first packet */
 
 /* Services of people. Who delivers (LMTP) is a mail server beside us and speaks to us directly. */
-static bool is_for_people(enum rs_service s)
-{
-	return s == RS_SERVICE_POP3 || s == RS_SERVICE_POP3S || s == RS_SERVICE_SUBMISSION ||
-	       s == RS_SERVICE_SUBMISSIONS;
-}
-
 bool front_proxy_wanted(const struct rs_conn *c)
 {
 	const GArray *trusted = c->front->proc->conf->proxy_trusted;
 	struct rs_ip ip;
 
-	if (!trusted || !is_for_people(c->service) || !rs_ip_of(&c->peer, &ip))
+	if (!trusted || !front_has_login(c->service) || !rs_ip_of(&c->peer, &ip))
 		return false;
 	for (guint i = 0; i < trusted->len; i++) {
 		if (rs_net_has(&g_array_index(trusted, struct rs_net, i), &ip))

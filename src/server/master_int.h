@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "server/conf.h"
+#include "server/counts.h"
 #include "server/listen.h"
 #include "server/role.h"
 #include "server/stats.h"
@@ -40,6 +41,8 @@ struct child {
 	unsigned still_n; /* … and how many of them found no more */
 	int stats_fd;
 	struct rs_stats *stats;
+	int counts_fd; /* fronts */
+	struct rs_counts *counts;
 };
 
 /*   FREE --reload--> STARTING --all ready--> CURRENT --next one is--> DRAINING --fronts gone--> STOPPING --> FREE

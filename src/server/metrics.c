@@ -40,6 +40,16 @@ static const char *result_value(unsigned i)
 	return names[i];
 }
 
+static const char *ceiling_value(unsigned i)
+{
+	static const char *const names[RS_STATS_TURNED_N] = {"connections",
+		"connections-per-address", "connections-per-user", "handshakes", "pre-login-octets",
+		"slow-reader"};
+
+	return names[i];
+}
+
+static const struct label by_ceiling = {"ceiling", RS_STATS_TURNED_N, ceiling_value};
 static const struct label by_service = {"service", RS_SERVICE_N, service_value};
 static const struct label by_role = {"role", RS_STATS_ROLES_N, role_value};
 static const struct label by_mech = {"mechanism", RS_STATS_MECH_N, mech_value};
@@ -59,8 +69,10 @@ static const struct family {
 		"Connections accepted."},
 	{"restante_open_connections", GAUGE, RS_STAT_OPEN, &by_service, NULL,
 		"Connections that are open."},
-	{"restante_connections_turned_away", COUNTER, RS_STAT_TURNED_AWAY, NULL, NULL,
+	{"restante_connections_turned_away", COUNTER, RS_STAT_TURNED_AWAY, &by_ceiling, NULL,
 		"Connections over a ceiling."},
+	{"restante_accept_pauses", COUNTER, RS_STAT_NO_DESCRIPTORS, NULL, NULL,
+		"Times that accepting was paused because no descriptor was left."},
 	{"restante_proxy_header_errors", COUNTER, RS_STAT_PROXY_BAD, NULL, NULL,
 		"Connections of trusted balancers without a right PROXY header."},
 	{"restante_tls_handshakes", COUNTER, RS_STAT_TLS_OK, NULL, NULL, "TLS handshakes done."},

@@ -8,6 +8,7 @@
  *   admin -> front    ASK_SESSIONS, KICK                 what the administrator wants to know or do
  *   front -> admin    SESSION, SESSIONS_END, KICKED
  *   master<->roles   START, LISTENER, LINK, DRAIN, STOP, READY
+ *   master -> front   COUNTS
  *   master<->admin   PAGE, CHILD, RELOADED, RELOAD
  *
  * A session is numbered by its front (u64, never used twice in one process); towards a store it is
@@ -48,6 +49,8 @@ enum rs_msg_type {
 	RS_MSG_CHILD, /* u32 slot, u8 role (RS_ROLE_N: none), u32 index, u32 generation, u8 state,
 	                      u64 pid (0: none), u64 started (unix time), u32 restarts */
 	RS_MSG_RELOADED, /* u64 ask, u8 code (enum rs_admin_code), octets why not */
+	/* master -> fronts */
+	RS_MSG_COUNTS, /* u32 place, u8 own; fd: page of counts (counts.h) of that place */
 	/* role -> master */
 	RS_MSG_READY,
 	RS_MSG_VIOLATION, /* u32 system call: the sandbox refused it, the role is ending */

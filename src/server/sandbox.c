@@ -28,8 +28,14 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 void rs_sandbox_begin(int first_unwanted_fd)
 {
 	struct rlimit none = {0, 0};
+	struct rlimit files;
 
 	(void)close_range((unsigned)first_unwanted_fd, ~0u, 0);
+	/* as many descriptors as may be: fronts hold one a client */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 	/* no core file: it would hold passwords and mail */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	/* a neighbour under the same user may not look into this process (ptrace, /proc/PID/mem) */

@@ -28,6 +28,17 @@ enum rs_stats_mech {
 	RS_STATS_MECH_N
 };
 
+/* Over which ceiling a connection was. */
+enum rs_stats_turned {
+	RS_STATS_TURNED_ALL,
+	RS_STATS_TURNED_SOURCE,
+	RS_STATS_TURNED_USER,
+	RS_STATS_TURNED_SHAKING,
+	RS_STATS_TURNED_FLOOD, /* too many octets before the login */
+	RS_STATS_TURNED_SLOW,  /* it does not read what was sent */
+	RS_STATS_TURNED_N
+};
+
 enum rs_stats_login {
 	RS_STATS_LOGIN_OK,
 	RS_STATS_LOGIN_REFUSED,
@@ -46,7 +57,9 @@ enum rs_stat {
 	RS_STAT_CONNECTIONS = 0,                           /* by service */
 	RS_STAT_OPEN = RS_STAT_CONNECTIONS + RS_SERVICE_N, /* gauge, by service */
 	RS_STAT_TURNED_AWAY = RS_STAT_OPEN + RS_SERVICE_N,
-	RS_STAT_PROXY_BAD, /* a balancer without its header */
+	RS_STAT_PROXY_BAD =
+		RS_STAT_TURNED_AWAY + RS_STATS_TURNED_N, /* a balancer without its header */
+	RS_STAT_NO_DESCRIPTORS,                          /* times that accepting was paused */
 	RS_STAT_TLS_OK,
 	RS_STAT_TLS_RESUMED,
 	RS_STAT_TLS_FAILED,

@@ -162,7 +162,7 @@ def _():
         line = Line(server, first, (source, 0))
         assert line.f.readline().startswith(b"+OK")
         line.s.sendall(b"CAPA\r\nQUIT\r\n")
-        return b"USER" in line.closed()
+        return b"\r\nUSER\r\n" in line.closed()
 
     with serve(trusted="127.0.0.1", cleartext="loopback") as s:
         assert not capa(s, V1_ANNA)

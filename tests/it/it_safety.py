@@ -5,7 +5,11 @@ Against the real restanted (tests/tools/rs_serve.py), over loopback.
 import os
 import poplib
 import re
+import signal
+import socket
+import ssl
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rs_serve
@@ -77,6 +81,247 @@ def _():
                     # libuv's reserve, and the end of standard input
                     assert len([n for n in files if n.startswith("/") and "memfd" not in n]) <= 1, files
     os.close(inherited)
+
+
+# --- ceilings ---------------------------------------------------------------------------------
+
+class Line:
+    """One connection to the POP3 port, from an address of this machine or as a balancer's client."""
+
+    def __init__(self, server, port=None, source="127.0.0.1", client=None):
+        self.s = socket.create_connection(("127.0.0.1", port or server.pop3_port), 60, (source, 0))
+        self.f = self.s.makefile("rb")
+        if client:
+            self.s.sendall(b"PROXY TCP4 " + client.encode() + b" 127.0.0.1 1 2\r\n")
+
+    def say(self, text):
+        self.s.sendall(text + b"\r\n")
+        return self.f.readline()
+
+    def greeted(self):
+        try:
+            return self.f.readline().startswith(b"+OK")
+        except ConnectionResetError:
+            return False
+
+    def closed(self):
+        """What came until the server ended the connection."""
+        try:
+            return self.f.read()
+        except ConnectionResetError:
+            return b""
+
+    def close(self):
+        self.f.close()
+        self.s.close()
+
+
+def fill(server, n, **more):
+    """So many that are greeted; connections of before may still be ending."""
+    kept = []
+
+    def one():
+        line = Line(server, **more)
+        if line.greeted():
+            kept.append(line)
+        return len(kept) == n
+    until(one, "not so many are let in")
+    return kept
+
+
+def until(what, why="it did not happen in time"):
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end, why
+        time.sleep(0.05)
+
+
+def limits(**keys):
+    return {"failed-login-delay": "off", **{k.replace("_", "-"): v for k, v in keys.items()}}
+
+
+@tap.case("the ceiling of connections is exact over several fronts, told, and open again when one ends")
+def _():
+    with rs_serve.Restanted(USERS, workers=4, auth=CLEAR, limits=limits(connections=5)) as s:
+        for _ in range(3):
+            kept = fill(s, 5)
+            for _ in range(8):
+                line = Line(s)
+                assert line.closed() == b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
+            tls = socket.create_connection(("127.0.0.1", s.pop3s_port), 60)
+            assert tls.recv(100) == b"" # a handshake would cost more than it tells
+            for line in kept:
+                line.close()
+        assert "ceiling=connections " in s.log_text() or "ceiling=connections\n" in s.log_text()
+
+
+@tap.case("a front that dies gives back what it had")
+def _():
+    with rs_serve.Restanted(USERS, workers=3, auth=CLEAR, limits=limits(connections=6)) as s:
+        kept = fill(s, 6)
+        assert Line(s).closed().startswith(b"-ERR [SYS/TEMP]")
+        for pid in s.roles()["front"]:
+            os.kill(pid, signal.SIGKILL)
+        for line in kept:
+            assert line.closed() == b""
+        for _ in range(2):
+            kept = fill(s, 6)
+            assert Line(s).closed().startswith(b"-ERR [SYS/TEMP]")
+            for line in kept:
+                line.close()
+
+
+@tap.case("the ceiling of an address is exact over several fronts; others, and loopback, are not touched")
+def _():
+    with rs_serve.Restanted(USERS, workers=4, auth={"cleartext": "always"}, proxy={"trusted": "127.0.0.9"},
+                            limits=limits(connections_per_address=3)) as s:
+        def client(address):
+            return Line(s, source="127.0.0.9", client=address)
+        kept = [client("192.0.2.1") for _ in range(3)]
+        assert all(k.greeted() for k in kept)
+        for _ in range(8):
+            assert client("192.0.2.1").closed().startswith(b"-ERR [SYS/TEMP]")
+        kept += [client("192.0.2.2"), *[Line(s) for _ in range(5)]]
+        assert all(k.greeted() for k in kept[3:])
+        kept[0].say(b"QUIT")
+        until(lambda: client("192.0.2.1").greeted())
+        assert "ceiling=connections-per-address" in s.log_text()
+
+
+@tap.case("the ceiling of a user is exact over several fronts, told, and free again with QUIT's answer")
+def _():
+    # a mailbox that does not exist yet has no lock that would speak first
+    with rs_serve.Restanted(USERS, workers=3, auth=CLEAR, limits=limits(connections_per_user=2)) as s:
+        for _ in range(5):
+            kept = [login(s), login(s), login(s, "ben@example.org", "hidden")]
+            for _ in range(4):
+                try:
+                    login(s)
+                    raise AssertionError("a third session")
+                except poplib.error_proto as e:
+                    assert b"[SYS/TEMP] Too many" in e.args[0], e
+            for pop in kept:
+                pop.quit()
+        assert "ceiling=connections-per-user" in s.log_text()
+
+
+@tap.case("handshakes under way have a ceiling; those who are in go on")
+def _():
+    with rs_serve.Restanted(USERS, workers=1, auth=CLEAR, limits=limits(handshakes=2)) as s:
+        pop = login(s)
+        half = [socket.create_connection(("127.0.0.1", s.pop3s_port), 60) for _ in range(2)]
+        until(lambda: socket_closed(socket.create_connection(("127.0.0.1", s.pop3s_port), 60)))
+        line = Line(s)
+        assert line.greeted() and line.say(b"STLS").startswith(b"+OK")
+        assert line.closed() == b""
+        assert pop.stat()[0] == 0
+        half[0].close()
+        context = ssl.create_default_context(cafile=s.ca_file)
+        context.check_hostname = False
+
+        def shake():
+            try:
+                raw = socket.create_connection(("127.0.0.1", s.pop3s_port), 60)
+                return context.wrap_socket(raw).recv(3) == b"+OK"
+            except OSError:
+                return False
+        until(shake)
+        assert "ceiling=handshakes" in s.log_text()
+
+
+def socket_closed(s):
+    s.settimeout(1)
+    try:
+        return s.recv(1) == b""
+    except socket.timeout:
+        return False
+    except OSError:
+        return True
+
+
+# --- before the login -------------------------------------------------------------------------
+
+@tap.case("who is silent before the login is ended, who only seems busy too, whoever logged in is not")
+def _():
+    with rs_serve.Restanted(USERS, auth=CLEAR, limits=limits(pre_login_timeout=2)) as s:
+        pop = login(s)
+        silent = Line(s)
+        assert b"-ERR" in silent.closed()
+        busy, drip = Line(s), Line(s)
+        began = time.monotonic()
+        ended = set()
+
+        def end_of(line, text):
+            try:
+                line.s.sendall(text)
+                line.s.settimeout(0.3)
+                if line.s.recv(100) == b"":
+                    ended.add(line)
+            except socket.timeout:
+                pass
+            except OSError:
+                ended.add(line)
+        while len(ended) < 2:
+            assert time.monotonic() < began + 60
+            for line, text in ((busy, b"CAPA\r\n"), (drip, b"U")):
+                if line not in ended:
+                    end_of(line, text)
+        assert time.monotonic() - began > 5 # three times two seconds: not the silence ended it
+        assert pop.stat()[0] == 0
+        pop.quit()
+
+
+@tap.case("octets before the login have a ceiling")
+def _():
+    with rs_serve.Restanted(USERS, auth=CLEAR) as s:
+        line = Line(s)
+        sent = 0
+        try:
+            while sent < 4 << 20:
+                line.s.sendall(b"CAPA\r\n" * 1000)
+                sent += 6000
+                line.s.recv(1 << 20)
+        except OSError:
+            pass
+        assert 200 << 10 < sent < 2 << 20, sent
+        until(lambda: "ceiling=pre-login-octets" in s.log_text())
+
+
+# --- descriptors ------------------------------------------------------------------------------
+
+@tap.case("out of descriptors: the rest wait without a busy loop, and are served when there are some again")
+def _():
+    with rs_serve.Restanted(USERS, workers=1, auth=CLEAR, limits=limits(connections=0),
+                            descriptors=160) as s:
+        pop = login(s)
+        kept = []
+        while "no-descriptors" not in s.log_text():
+            assert len(kept) < 400
+            kept.append(Line(s))
+            time.sleep(0.002)
+        waits = Line(s)
+        waits.s.settimeout(1)
+        front = s.roles()["front"][0]
+        before = cpu_of(front)
+        try:
+            assert waits.s.recv(1) == b"", "served without a descriptor"
+            raise AssertionError("turned away")
+        except socket.timeout:
+            pass
+        assert cpu_of(front) - before < 0.5, "a busy loop"
+        assert pop.stat()[0] == 0 # who is in is served
+        for line in kept:
+            line.close()
+        waits.s.settimeout(60)
+        assert waits.greeted()
+        assert login(s, "ben@example.org", "hidden").stat()[0] == 0
+        assert s.log_text().count("no-descriptors") < 5
+
+
+def cpu_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 tap.run()

@@ -6,7 +6,7 @@
 
 Listens on loopback on free ports, works in a temporary folder, is ended by process id. Keyword
 arguments: `limits`, `auth`, `log`, `server` are dicts of further keys of restanted.conf;
-`program` is another binary (default: the one of the build that runs the test).
+`descriptors` is how many files may be open; `program` is another binary (default: the one of the build that runs the test).
 
 Python 3 standard library only.
 """
@@ -34,12 +34,14 @@ def program(name, release=False):
 
 
 class Restanted:
-    def __init__(self, users, workers=2, release=False, ordinary=False, **sections):
+    def __init__(self, users, workers=2, release=False, ordinary=False, descriptors=None, **sections):
         self.users, self.workers, self.sections = users, workers, sections
         self.ordinary = ordinary and os.getuid() == 0  # run it as nobody, not as root
         self.program = program("restanted", release)
         self.process = None
         self.prefix, self.popen = [], {}  # in front of the command, further arguments of Popen
+        if descriptors: # as LimitNOFILE= of a unit
+            self.prefix = ["prlimit", f"--nofile={descriptors}:{descriptors}"]
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="rs-serve-")
