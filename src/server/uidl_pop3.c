@@ -4,6 +4,8 @@
  *   connect -> (TLS) -> greeting -> CAPA -> (STLS, CAPA) -> USER, PASS -> UIDL -> LIST -> TOP n 0 ... -> QUIT */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -164,9 +166,19 @@ static int send_all(struct peer *p, struct rs_slice s, struct rs_err *err)
 	return 0;
 }
 
+/* Servers that write an answer in small pieces wait for the acknowledgement of each. */
+static void acknowledge_at_once(const struct peer *p)
+{
+	const int on = 1;
+
+	(void)setsockopt(p->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static int receive(struct peer *p, struct rs_err *err)
 {
 	ssize_t n;
+
+	acknowledge_at_once(p);
 
 	do {
 		n = p->ssl ? SSL_read(p->ssl, p->buf, (int)sizeof(p->buf))

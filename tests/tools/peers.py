@@ -118,6 +118,7 @@ def end_group(process, seconds=10):
 class Peer:
     package = None
     security = "tls"
+    patience = 10  # seconds it may take to end when it is told to
 
     def __init__(self, messages):
         self.messages = messages
@@ -140,7 +141,7 @@ class Peer:
 
     def __exit__(self, *_):
         for process in reversed(self.processes):
-            end_group(process)
+            end_group(process, self.patience)
         if os.environ.get("RS_PEER_KEEP"):
             print("kept:", self.folder, file=sys.stderr)
         else:
@@ -178,24 +179,36 @@ class Peer:
 
 
 class Dovecot(Peer):
+    """`extra`: further lines of its configuration."""
     package = "dovecot-pop3d"
+    protocol = "pop3"
+
+    def __init__(self, messages, extra=""):
+        super().__init__(messages)
+        self.extra = extra
+
+    def place_mail(self):
+        """Returns the Maildir, and the numbers of who owns it."""
+        fill_maildir(os.path.join(self.folder, "home/mail"), self.messages)
+        return (os.path.join(self.folder, "home/mail"),
+                *mail_owner(os.path.join(self.folder, "home")))
 
     def start(self):
         crt, key = make_certificate(self.folder)
         self.ca_file = crt
-        fill_maildir(os.path.join(self.folder, "home/mail"), self.messages)
-        uid, gid = mail_owner(os.path.join(self.folder, "home"))
+        os.makedirs(os.path.join(self.folder, "home"), exist_ok=True)
+        self.maildir, uid, gid = self.place_mail()
         self.write("users", f"{USER}:{{PLAIN}}{PASSWORD}::::::\n")
         conf = self.write("dovecot.conf", f"""
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 log_path = {self.log}
-protocols = pop3
+protocols = {self.protocol}
 listen = 127.0.0.1
 ssl = required
 ssl_cert = <{crt}
 ssl_key = <{key}
-mail_location = maildir:{self.folder}/home/mail
+mail_location = maildir:{self.maildir}
 first_valid_uid = 1
 first_valid_gid = 1
 default_internal_user = root
@@ -212,22 +225,38 @@ userdb {{
 service anvil {{
   chroot =
 }}
-service pop3-login {{
+service {self.protocol}-login {{
   chroot =
-  inet_listener pop3 {{
+  inet_listener {self.protocol} {{
     port = 0
   }}
-  inet_listener pop3s {{
+  inet_listener {self.protocol}s {{
     port = {self.port}
   }}
 }}
+{self.extra}
 """)
         process = self.spawn("dovecot", "-F", "-c", conf)
         wait_port(self.port, process, self.log)
 
 
+class DovecotImap(Dovecot):
+    """On a Maildir that is there already, and stays its owner's."""
+    package = "dovecot-imapd"
+    protocol = "imap"
+
+    def __init__(self, maildir):
+        super().__init__([])
+        self.maildir = maildir
+
+    def place_mail(self):
+        who = os.stat(self.maildir)
+        return self.maildir, who.st_uid, who.st_gid
+
+
 class Courier(Peer):
     package = "courier-pop"
+    patience = 0.5  # couriertcpd as the first process of a namespace hears no SIGTERM
     security = "none"
 
     def start(self):
