@@ -194,9 +194,13 @@ static void step_sasl(struct rs_proc *r, struct auth_exchange *e, struct rs_slic
 	case RS_SASL_CHALLENGE:
 		challenge(r->fronts[e->front], e->session, out);
 		break;
-	case RS_SASL_CREDENTIALS:
-		check(r, e, rs_sasl_server_user(e->sasl), rs_sasl_server_password(e->sasl), NULL);
+	case RS_SASL_PASSWORD:
+		check(r, e, rs_sasl_server_user(e->sasl), rs_sasl_server_secret(e->sasl), NULL);
 		break;
+	case RS_SASL_KEYS:
+	case RS_SASL_TOKEN:
+	case RS_SASL_IDENTITY:
+	case RS_SASL_PROVEN:
 	case RS_SASL_FAILED:
 		refuse(r, e->front, e->session, RS_POP3_CODE_AUTH);
 		break;
@@ -209,7 +213,7 @@ static bool begin_sasl(struct auth_exchange *e, struct rs_slice mech)
 	char name[24];
 
 	return rs_slice_copy(mech, name, sizeof(name)) == 0 &&
-	       rs_sasl_server_create(name, &e->sasl) == 0;
+	       rs_sasl_server_create(name, NULL, &e->sasl) == 0;
 }
 
 bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)

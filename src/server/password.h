@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "sasl/scram.h"
 
 /* A field that can be checked; any other never matches, and is worth a line in the log. */
 bool rs_password_known(const char *stored);
@@ -47,22 +48,6 @@ void rs_password_mix_add(struct rs_password_mix *m, const char *stored);
 char *rs_password_mix_draw(struct rs_password_mix *m, const char *scheme, const char *name);
 
 /* --- SCRAM (password_scram.c) -------------------------------------------------------------- */
-
-enum rs_scram_hash { RS_SCRAM_SHA1, RS_SCRAM_SHA256 };
-
-#define RS_SCRAM_SALT_MAX   64u
-#define RS_SCRAM_KEY_MAX    32u
-#define RS_SCRAM_ITERATIONS 4096u    /* of fields we make, and for {PLAIN}: RFC 7677 section 4 */
-#define RS_SCRAM_ITER_MAX   1000000u /* nobody makes us hash for minutes */
-
-struct rs_scram_keys {
-	uint32_t iterations;
-	uint8_t salt[RS_SCRAM_SALT_MAX];
-	size_t salt_n;
-	uint8_t stored_key[RS_SCRAM_KEY_MAX];
-	uint8_t server_key[RS_SCRAM_KEY_MAX];
-	size_t key_n; /* 20 or 32 */
-};
 
 /* What a server needs for an exchange with the user `name` whose field is `stored` (NULL: nobody).
  * True: from a verifier of this hash, or worked out from {PLAIN}. False: this user cannot have an exchange

@@ -10,7 +10,7 @@ static enum rs_sasl_step plain(struct rs_slice in, struct rs_sasl_server **s)
 {
 	struct rs_slice out;
 
-	assert_int_equal(rs_sasl_server_create("PLAIN", s), 0);
+	assert_int_equal(rs_sasl_server_create("PLAIN", NULL, s), 0);
 	return rs_sasl_server_step(*s, in, &out);
 }
 
@@ -18,9 +18,9 @@ static void sasl__plain_gives_user_and_password(void **state)
 {
 	struct rs_sasl_server *s = NULL;
 
-	assert_int_equal(plain(BYTES("\0anna\0s p:\xc3\xbc"), &s), RS_SASL_CREDENTIALS);
+	assert_int_equal(plain(BYTES("\0anna\0s p:\xc3\xbc"), &s), RS_SASL_PASSWORD);
 	assert_true(rs_slice_eq(rs_sasl_server_user(s), rs_slice_str("anna")));
-	assert_true(rs_slice_eq(rs_sasl_server_password(s), rs_slice_str("s p:\xc3\xbc")));
+	assert_true(rs_slice_eq(rs_sasl_server_secret(s), rs_slice_str("s p:\xc3\xbc")));
 	rs_sasl_server_destroy(&s);
 	assert_null(s);
 }
@@ -31,7 +31,7 @@ static void sasl__plain_as_somebody_else_is_refused(void **state)
 
 	assert_int_equal(plain(BYTES("bert\0anna\0secret"), &s), RS_SASL_FAILED);
 	rs_sasl_server_destroy(&s);
-	assert_int_equal(plain(BYTES("anna\0anna\0secret"), &s), RS_SASL_CREDENTIALS);
+	assert_int_equal(plain(BYTES("anna\0anna\0secret"), &s), RS_SASL_PASSWORD);
 	rs_sasl_server_destroy(&s);
 }
 
@@ -50,7 +50,7 @@ static void sasl__hostile_plain_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct rs_sasl_server *s = NULL;
 
-		assert_int_not_equal(plain(rows[i], &s), RS_SASL_CREDENTIALS);
+		assert_int_not_equal(plain(rows[i], &s), RS_SASL_PASSWORD);
 		rs_sasl_server_destroy(&s);
 	}
 }
@@ -60,14 +60,14 @@ static void sasl__login_asks_twice(void **state)
 	struct rs_sasl_server *s = NULL;
 	struct rs_slice out;
 
-	assert_int_equal(rs_sasl_server_create("LOGIN", &s), 0);
+	assert_int_equal(rs_sasl_server_create("LOGIN", NULL, &s), 0);
 	assert_int_equal(rs_sasl_server_step(s, rs_slice(NULL, 0), &out), RS_SASL_CHALLENGE);
 	assert_true(rs_slice_eq(out, rs_slice_str("User Name")));
 	assert_int_equal(rs_sasl_server_step(s, rs_slice_str("anna"), &out), RS_SASL_CHALLENGE);
 	assert_true(rs_slice_eq(out, rs_slice_str("Password")));
-	assert_int_equal(rs_sasl_server_step(s, rs_slice_str("secret"), &out), RS_SASL_CREDENTIALS);
+	assert_int_equal(rs_sasl_server_step(s, rs_slice_str("secret"), &out), RS_SASL_PASSWORD);
 	assert_true(rs_slice_eq(rs_sasl_server_user(s), rs_slice_str("anna")));
-	assert_true(rs_slice_eq(rs_sasl_server_password(s), rs_slice_str("secret")));
+	assert_true(rs_slice_eq(rs_sasl_server_secret(s), rs_slice_str("secret")));
 	rs_sasl_server_destroy(&s);
 }
 
@@ -75,8 +75,8 @@ static void sasl__other_mechanisms_are_not_there(void **state)
 {
 	struct rs_sasl_server *s = NULL;
 
-	assert_int_equal(rs_sasl_server_create("ANONYMOUS", &s), -RS_ENOENT);
-	assert_int_equal(rs_sasl_server_create("plain", &s), -RS_ENOENT);
+	assert_int_equal(rs_sasl_server_create("ANONYMOUS", NULL, &s), -RS_ENOENT);
+	assert_int_equal(rs_sasl_server_create("plain", NULL, &s), -RS_ENOENT);
 	assert_null(s);
 }
 
@@ -87,8 +87,8 @@ static void sasl__our_plain_message_is_understood_by_the_server(void **state)
 
 	rs_buf_init(&b, 1024);
 	assert_int_equal(rs_sasl_plain_message(rs_slice_str("anna"), rs_slice_str("x y"), &b), 0);
-	assert_int_equal(plain(rs_buf_slice(&b), &s), RS_SASL_CREDENTIALS);
-	assert_true(rs_slice_eq(rs_sasl_server_password(s), rs_slice_str("x y")));
+	assert_int_equal(plain(rs_buf_slice(&b), &s), RS_SASL_PASSWORD);
+	assert_true(rs_slice_eq(rs_sasl_server_secret(s), rs_slice_str("x y")));
 	rs_sasl_server_destroy(&s);
 	assert_int_equal(rs_sasl_plain_message(BYTES("an\0na"), BYTES("x"), &b), -RS_EINVAL);
 	assert_int_equal(rs_sasl_plain_message(BYTES("anna"), BYTES("x\0"), &b), -RS_EINVAL);
