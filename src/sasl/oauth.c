@@ -101,26 +101,38 @@ int oauth_parse(enum oauth_form form, struct rs_slice in, char user[256], struct
 	return rc == 0 ? bearer(out[0], token) : rc;
 }
 
+/* "n,a=user,^A" and, for those who serve many, where we think we are. */
+static int bearer_head(struct rs_slice user, const char *host, unsigned port, struct rs_buf *to)
+{
+	int rc = rs_buf_add_str(to, user.n ? "n,a=" : "n,");
+
+	if (rc == 0 && user.n)
+		rc = scram_name_encode(user, to);
+	if (rc == 0)
+		rc = rs_buf_add_str(to, ",\x01");
+	if (rc == 0 && host)
+		rc = rs_buf_addf(to, "host=%s\x01", host);
+	return rc == 0 && port ? rs_buf_addf(to, "port=%u\x01", port) : rc;
+}
+
+static int xoauth2_head(struct rs_slice user, struct rs_buf *to)
+{
+	int rc = rs_buf_add_str(to, "user=");
+
+	if (rc == 0)
+		rc = rs_buf_add(to, user.p, user.n);
+	return rc == 0 ? rs_buf_add_str(to, "\x01") : rc;
+}
+
 int oauth_message(enum oauth_form form, struct rs_slice user, struct rs_slice token,
 	const char *host, unsigned port, struct rs_buf *to)
 {
-	int rc = token_ok(token) && rs_slice_find(user, 0) == user.n &&
-				 rs_slice_find(user, SEP) == user.n
-			 ? 0
-			 : -RS_EINVAL;
+	int rc;
 
-	if (rc == 0)
-		rc = rs_buf_add_str(to, form == OAUTH_BEARER ? (user.n ? "n,a=" : "n,") : "user=");
-	if (rc == 0 && form == OAUTH_BEARER && user.n)
-		rc = scram_name_encode(user, to);
-	else if (rc == 0)
-		rc = rs_buf_add(to, user.p, user.n);
-	if (rc == 0)
-		rc = rs_buf_add_str(to, form == OAUTH_BEARER ? ",\x01" : "\x01");
-	if (rc == 0 && form == OAUTH_BEARER && host)
-		rc = rs_buf_addf(to, "host=%s\x01", host);
-	if (rc == 0 && form == OAUTH_BEARER && port)
-		rc = rs_buf_addf(to, "port=%u\x01", port);
+	if (!token_ok(token) || rs_slice_find(user, 0) != user.n ||
+		rs_slice_find(user, SEP) != user.n)
+		return -RS_EINVAL;
+	rc = form == OAUTH_BEARER ? bearer_head(user, host, port, to) : xoauth2_head(user, to);
 	if (rc == 0)
 		rc = rs_buf_add_str(to, "auth=Bearer ");
 	if (rc == 0)
