@@ -2,10 +2,8 @@
 nothing again. With the real Dovecot and Courier, and real clients that keep their state over the move."""
 import os
 import poplib
-import re
 import shutil
 import ssl
-import struct
 import subprocess
 import sys
 
@@ -67,13 +65,13 @@ def move(source, s, rename=False):
     peers.mail_owner(os.path.dirname(target))
 
 
-def listing(port, ca_file=None):
+def listing(port, ca_file=None, user=USER):
     """[(octets, UID), …] as a client sees it."""
     if ca_file:
         pop = poplib.POP3_SSL("localhost", port, context=ssl.create_default_context(cafile=ca_file), timeout=60)
     else:
         pop = poplib.POP3("127.0.0.1", port, timeout=60)
-    pop.user(USER)
+    pop.user(user)
     pop.pass_(PASSWORD)
     sizes = [int(l.split()[1]) for l in pop.list()[1]]
     uids = [l.split()[1].decode() for l in pop.uidl()[1]]
@@ -227,6 +225,35 @@ def _():
                 assert "of-long-ago" in told or "reuse" not in extra, told
             finally:
                 s.__exit__()
+
+
+@tap.case("from the files of Cyrus, with each of its formats; a message that it has expunged is none")
+def _():
+    messages = corpus.corpus(12)
+    peers.USER = "anna"  # it is a mailbox's name there
+    for name, form in (("cyrus", None), ("uidonly", "%u"), ("dovecot", "%08Xu%08Xv"), ("courier", "%v-%u")):
+        with peers.Cyrus(messages, f"uidl_format: {name}\nexpunge_mode: delayed") as old:
+            pop = poplib.POP3("127.0.0.1", old.port, timeout=60)
+            pop.user(peers.USER)
+            pop.pass_(PASSWORD)
+            pop.dele(5)
+            pop.quit()
+            before = listing(old.port, user=peers.USER)
+            assert len(before) == 11
+            s = ours()
+            try:
+                for sub in ("new", "cur", "tmp"):
+                    os.makedirs(os.path.join(box(s), sub))
+                for i, file in enumerate(sorted(f for f in os.listdir(old.maildir) if f.endswith("."))):
+                    shutil.copy(os.path.join(old.maildir, file), os.path.join(box(s), "new", f"16{i:08}.c.host"))
+                peers.mail_owner(os.path.dirname(box(s)))
+                out = restanted(s, "import", "uidl", "--from", "cyrus:" + old.maildir, USER,
+                                *(["--uidl-format", form] if form else []))
+                assert out.startswith("took over 11 of 11"), out
+                assert listing(s.pop3_port)[:11] == before, name
+            finally:
+                s.__exit__()
+    peers.USER = USER
 
 
 @tap.case("from a server that runs, over TLS: messages that were copied under other names are found again")

@@ -10,16 +10,19 @@ servers change to users of their own); need_root() skips a test where it is not 
 
 Python 3 standard library only.
 """
+import glob
 import os
 import poplib
 import pwd
 import shutil
 import signal
+import smtplib
 import socket
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
@@ -294,6 +297,93 @@ exec couriertcpd -address=127.0.0.1 -maxprocs=20 -maxperip=20 -nodnslookup -noid
         wait_port(self.port, process, self.log)
 
 
+class Cyrus(Peer):
+    """Cyrus 3: its master, pop3d and lmtpd. Passwords are asked of a saslauthd that is played here. The mail comes by
+    LMTP; where it lies then is self.maildir."""
+    package = "cyrus-pop3d"
+    security = "none"
+    patience = 2
+
+    def __init__(self, messages, extra=""):
+        super().__init__(messages)
+        self.extra = extra
+
+    def start(self):
+        lmtp = free_port()
+        who = pwd.getpwnam("nobody")
+        for sub in ("config", "spool", "sasl"):
+            os.makedirs(os.path.join(self.folder, sub))
+        self.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
+                   f"cyrus:x:{who.pw_uid}:{who.pw_gid}::/nonexistent:/bin/sh\n")
+        self.write("etc/group", f"root:x:0:\nmail:x:{who.pw_gid}:\n")
+        self.write("etc/imapd.conf", f"""
+configdirectory: {self.folder}/config
+proc_path: {self.folder}/config/proc
+mboxname_lockpath: {self.folder}/config/lock
+defaultpartition: default
+partition-default: {self.folder}/spool
+unixhierarchysep: yes
+virtdomains: no
+allowplaintext: yes
+sasl_pwcheck_method: saslauthd
+sasl_saslauthd_path: {self.folder}/sasl/mux
+sasl_mech_list: PLAIN
+lmtp_downcase_rcpt: yes
+autocreate_quota: 0
+autocreate_post: yes
+popminpoll: 0
+{self.extra}
+""")
+        self.write("etc/cyrus.conf", f"""
+START {{
+  recover cmd="/usr/sbin/cyrus ctl_cyrusdb -r"
+}}
+SERVICES {{
+  pop3 cmd="pop3d" listen="127.0.0.1:{self.port}" prefork=0
+  lmtp cmd="lmtpd -a" listen="127.0.0.1:{lmtp}" prefork=0
+}}
+EVENTS {{
+}}
+""")
+        mail_owner(self.folder)
+        self.saslauthd = socket.socket(socket.AF_UNIX)
+        self.saslauthd.bind(os.path.join(self.folder, "sasl/mux"))
+        os.chmod(os.path.join(self.folder, "sasl/mux"), 0o666)
+        self.saslauthd.listen()
+        threading.Thread(target=self.answer, daemon=True).start()
+        run = self.write("run.sh", "#!/bin/bash\nexec /usr/sbin/cyrmaster -D -C /etc/imapd.conf "
+                         "-M /etc/cyrus.conf -p /tmp/cyrus-$$.pid\n")
+        os.chmod(run, 0o755)
+        process = self.spawn(run, extra=os.path.join(self.folder, "etc"))
+        wait_port(lmtp, process, self.log)
+        with smtplib.LMTP("127.0.0.1", lmtp, local_hostname="test") as link:
+            for octets in self.messages:
+                link.sendmail("peer@example.org", [USER], octets.replace(b"\n", b"\r\n"))
+        wait_port(self.port, process, self.log)
+        found = glob.glob(os.path.join(self.folder, "spool/**/cyrus.index"), recursive=True)
+        self.maildir = os.path.dirname(found[0])
+
+    def answer(self):
+        """saslauthd: four counted strings (login, password, service, realm), one back."""
+        while True:
+            try:
+                link, _ = self.saslauthd.accept()
+            except OSError:
+                return
+            with link:
+                parts = []
+                for _ in range(4):
+                    n = int.from_bytes(link.recv(2, socket.MSG_WAITALL), "big")
+                    parts.append(link.recv(n, socket.MSG_WAITALL).decode() if n else "")
+                word = b"OK" if parts[1] == PASSWORD else b"NO"
+                link.sendall(len(word).to_bytes(2, "big") + word)
+
+    def __exit__(self, *rest):
+        if hasattr(self, "saslauthd"):
+            self.saslauthd.close()
+        super().__exit__(*rest)
+
+
 class Popa3d(Peer):
     """popa3d knows only ports and users of the system: it is run as inetd would, on our socket,
     with a passwd and a shadow file of its own."""
@@ -390,7 +480,7 @@ if __name__ == "__main__":
         with Postfix("inet:127.0.0.1:9") as running:
             input(f"postfix on {running.port}, in {running.folder}; Enter ends it ")
         sys.exit()
-    which = {"dovecot": Dovecot, "courier": Courier, "popa3d": Popa3d}[sys.argv[1]]
+    which = {"dovecot": Dovecot, "courier": Courier, "popa3d": Popa3d, "cyrus": Cyrus}[sys.argv[1]]
     sample = [b"Subject: one\n\nHello\n.dot\n..\n", b"Subject: two\n\nno end"]
     with which(sample) as running:
         print(running.port, running.retrieve())
