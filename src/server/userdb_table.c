@@ -21,6 +21,7 @@
 struct rs_user_table {
 	char *text;
 	size_t text_n;
+	size_t room; /* of text */
 	uint64_t *slots;
 	size_t slots_n;
 	size_t users_n;
@@ -199,16 +200,16 @@ static const char *take_line(struct rs_user_table *t, char *line)
  * the end is seen without making room for nothing. */
 static int read_all(int fd, size_t expected, struct rs_user_table *t)
 {
-	size_t room = expected + 2;
 	ssize_t n = 1;
 
-	t->text = g_malloc(room);
+	t->room = expected + 2;
+	t->text = g_malloc(t->room);
 	while (n > 0 && t->text_n < FILE_MAX) {
-		if (t->text_n + 1 == room) { /* has grown meanwhile */
-			room += room / 2 + 4096;
-			t->text = g_realloc(t->text, room);
+		if (t->text_n + 1 == t->room) { /* has grown meanwhile */
+			t->room += t->room / 2 + 4096;
+			t->text = g_realloc(t->text, t->room);
 		}
-		n = read(fd, t->text + t->text_n, room - 1 - t->text_n);
+		n = read(fd, t->text + t->text_n, t->room - 1 - t->text_n);
 		t->text_n += n > 0 ? (size_t)n : 0;
 	}
 	t->text[t->text_n] = '\0';
@@ -289,6 +290,11 @@ struct rs_password_mix *rs_user_table_mix(const struct rs_user_table *t)
 size_t rs_user_table_n(const struct rs_user_table *t)
 {
 	return t->users_n;
+}
+
+size_t rs_user_table_octets(const struct rs_user_table *t)
+{
+	return t->room + t->slots_n * sizeof(*t->slots);
 }
 
 struct rs_user *rs_user_table_find(const struct rs_user_table *t, const char *name)

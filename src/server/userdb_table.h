@@ -30,6 +30,7 @@ void rs_user_table_destroy(struct rs_user_table **t);
 
 struct rs_password_mix *rs_user_table_mix(const struct rs_user_table *t); /* lent */
 size_t rs_user_table_n(const struct rs_user_table *t);
+size_t rs_user_table_octets(const struct rs_user_table *t); /* of memory */
 /* Owned by the caller; NULL: nobody. */
 struct rs_user *rs_user_table_find(const struct rs_user_table *t, const char *name);
 /* Sorted by name. */
