@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "server/user_app.h"
+
 /* A question that is on its way: to the database, then to a worker thread. */
 struct login {
 	uv_work_t work;
@@ -16,6 +18,7 @@ struct login {
 	struct rs_secret *given;
 	struct rs_secret *name;  /* as given                     */
 	struct rs_secret *stamp; /* APOP: given is the digest    */
+	const char *app;         /* the app password it was; of `user` */
 	int rc;
 };
 
@@ -90,6 +93,16 @@ static void login_free(struct login *j)
 	g_free(j);
 }
 
+static void log_app(const struct login *j)
+{
+	char name[RS_APP_NAME_MAX + 1];
+	const char *created;
+
+	rs_app_names(j->app, name, &created);
+	rs_log(RS_LOG_INFO, "app-password", "id", rs_log_id(j->session), "user", j->user->name,
+		"app", name, NULL);
+}
+
 /* j->rc says how it went. Taken. */
 static void answer(struct login *j)
 {
@@ -97,6 +110,13 @@ static void answer(struct login *j)
 	struct auth_exchange *e = auth_exchange_find(r->arg, j->front, j->session);
 
 	if (e && e->serial == j->serial) {
+		if (j->rc == 0 && j->user && !may_come_in(j->user, e->service))
+			rs_log(RS_LOG_INFO, "not-for-this-user", "id", rs_log_id(j->session),
+				"user", j->user->name, "why",
+				j->user->disabled ? "disabled" : "this service is switched off",
+				NULL);
+		if (j->rc == 0 && j->app)
+			log_app(j);
 		if (j->rc == 0 && j->user && may_come_in(j->user, e->service))
 			admit(r, e, j->user);
 		else
@@ -113,7 +133,7 @@ static void check_work(uv_work_t *w)
 	const struct auth *a = j->proc->arg;
 
 	j->rc = rs_userdb_check(a->users, j->mix, (const char *)j->name->octets, j->user,
-		rs_slice(j->given->octets, j->given->n));
+		rs_slice(j->given->octets, j->given->n), &j->app);
 }
 
 static void check_done(uv_work_t *w, int status)

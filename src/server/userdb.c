@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/mailbox.h"
+#include "server/user_app.h"
 #include "server/userdb_int.h"
 
 void rs_user_free(struct rs_user *u)
@@ -16,7 +17,23 @@ void rs_user_free(struct rs_user *u)
 	g_free(u->password);
 	g_free(u->maildir);
 	g_free(u->rules);
+	g_strfreev(u->apps);
 	g_free(u);
+}
+
+static const char *add_app(struct rs_user *u, const char *value)
+{
+	guint n = u->apps ? g_strv_length(u->apps) : 0;
+	const char *why = rs_app_wrong(value);
+
+	if (why)
+		return why;
+	if (n >= RS_APPS_MAX)
+		return "more than 32 app passwords";
+	u->apps = g_renew(char *, u->apps, n + 2);
+	u->apps[n] = g_strdup(value);
+	u->apps[n + 1] = NULL;
+	return NULL;
 }
 
 const char *rs_user_set(struct rs_user *u, const char *key, const char *value)
@@ -28,6 +45,8 @@ const char *rs_user_set(struct rs_user *u, const char *key, const char *value)
 			return "maildir= is not an absolute path";
 		g_free(u->maildir);
 		u->maildir = g_strdup(value);
+	} else if (strcmp(key, "app") == 0) {
+		return add_app(u, value);
 	} else if (strcmp(key, "pop3") == 0) {
 		u->pop3 = strcmp(value, "no") != 0;
 	} else if (strcmp(key, "smtp") == 0) {
@@ -69,11 +88,14 @@ struct rs_password_mix *rs_userdb_mix(struct rs_userdb *db)
 }
 
 int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix, const char *name,
-	const struct rs_user *u, struct rs_slice given)
+	const struct rs_user *u, struct rs_slice given, const char **app)
 {
 	char *stand_in;
 	bool ok;
 
+	*app = u ? rs_app_find(u->apps, given) : NULL;
+	if (*app)
+		return 0;
 	if (db->ops->check)
 		return db->ops->check(db, name, u, given);
 	stand_in = rs_password_mix_draw(mix, NULL, name);

@@ -22,6 +22,7 @@ struct rs_user {
 	char *password; /* "{SCHEME}hash" or a bare crypt(3) hash; NULL: the database checks itself */
 	char *maildir; /* maildir= key, or NULL                     */
 	char *rules;   /* of the mailbox: LF "key=value" each (server/mailbox.h), or NULL */
+	char **apps;   /* app passwords (server/user_app.h), or NULL */
 	gboolean pop3;
 	gboolean smtp;
 	gboolean disabled;
@@ -49,11 +50,12 @@ void rs_userdb_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, void *
 /* The classes of cost of the passwords in it (password.h), to hand to a worker thread: yours (unref). */
 struct rs_password_mix *rs_userdb_mix(struct rs_userdb *db);
 
-/* Is `given` the password of `u` (NULL: nobody is called `name`)? The cost of a no tells nothing about
- * whether there is such a user. Blocks: worker thread, which may not touch `db` otherwise.
- * 0, -RS_EAUTH: no, -RS_ETEMP: cannot be told now. */
+/* Is `given` the password of `u` (NULL: nobody is called `name`), or one of the user's app passwords? The
+ * cost of a no tells nothing about whether there is such a user. Blocks: worker thread, which may not touch
+ * `db` otherwise. 0, -RS_EAUTH: no, -RS_ETEMP: cannot be told now.
+ * *app: which app password it was, borrowed from `u`; NULL: none. */
 int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix, const char *name,
-	const struct rs_user *u, struct rs_slice given) RS_MUST_USE;
+	const struct rs_user *u, struct rs_slice given, const char **app) RS_MUST_USE;
 /* What a SCRAM exchange needs: rs_password_scram (password.h) with u ? u->password : NULL. */
 
 /* For commands: open and close again; what is wrong with it? */
@@ -64,12 +66,6 @@ int rs_userdb_find_now(
 /* For commands: every user, by name. -RS_EINVAL: this database cannot list them. */
 int rs_userdb_each(const char *spec, void (*fn)(void *arg, const struct rs_user *u), void *arg,
 	struct rs_err *err) RS_MUST_USE;
-
-/* Change the file: atomically replaced, durable, mode and owner kept, other lines untouched. */
-int rs_userdb_add(const char *spec, const char *name, const char *password_field,
-	struct rs_err *err) RS_MUST_USE; /* -RS_EEXIST */
-int rs_userdb_remove(
-	const char *spec, const char *name, struct rs_err *err) RS_MUST_USE; /* -RS_ENOENT */
 
 /* Address as given -> canonical name. -RS_EINVAL: empty, over 254 octets, control octets, '/',
  * leading '.', "..", ':' … anything that must never reach a path. */

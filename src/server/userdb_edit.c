@@ -1,5 +1,5 @@
-/* userdb_edit.c - changing a passwd-file: one line of it, the file replaced as a whole. See userdb.h. */
-#include "server/userdb.h"
+/* userdb_edit.c - see userdb_edit.h */
+#include "server/userdb_edit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,16 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX "passwd-file:"
+#include "server/user_app.h"
+#include "server/userdb.h"
+#include "server/userdb_int.h"
+
+#define PREFIX   "passwd-file:"
+#define FIELDS_N 8u
 
 static const char *path_of(const char *spec)
 {
 	return g_str_has_prefix(spec, PREFIX) ? spec + strlen(PREFIX) : NULL;
-}
-
-static bool is_user_line(const char *line)
-{
-	return *line && *line != '#';
 }
 
 /* --- the file ------------------------------------------------------------------------------ */
@@ -94,81 +94,331 @@ static int replace(const char *path, const GString *text, struct rs_err *err)
 	return sync_dir_of(path) < 0 ? fail(err, "make durable", path) : 0;
 }
 
-static bool line_is(const char *line, const char *name)
+/* --- one line ------------------------------------------------------------------------------ */
+
+struct line {
+	char *field[FIELDS_N - 1]; /* user, password, … shell; owned */
+	GPtrArray *keys;           /* of char *, owned */
+};
+
+static void line_parse(struct line *l, const char *text, size_t n)
 {
-	g_autofree char *user = g_strndup(line, strcspn(line, ":"));
+	g_autofree char *copy = g_strndup(text, n);
+	g_auto(GStrv) f = g_strsplit(g_strchomp(copy), ":", (gint)FIELDS_N);
+	guint fields_n = g_strv_length(f);
+	g_auto(GStrv) keys = fields_n == FIELDS_N ? g_strsplit(f[FIELDS_N - 1], " ", -1) : NULL;
+
+	for (unsigned i = 0; i < FIELDS_N - 1; i++)
+		l->field[i] = g_strdup(i < fields_n ? f[i] : "");
+	l->keys = g_ptr_array_new_with_free_func(g_free);
+	for (char **k = keys; k && *k; k++) {
+		if (**k)
+			g_ptr_array_add(l->keys, g_strdup(*k));
+	}
+}
+
+static void line_finish(struct line *l)
+{
+	for (unsigned i = 0; i < FIELDS_N - 1; i++)
+		g_free(l->field[i]);
+	g_ptr_array_unref(l->keys);
+}
+
+static void line_print(const struct line *l, GString *to)
+{
+	for (unsigned i = 0; i < FIELDS_N - 1; i++)
+		g_string_append_printf(to, "%s:", l->field[i]);
+	for (guint i = 0; i < l->keys->len; i++)
+		g_string_append_printf(
+			to, "%s%s", i ? " " : "", (const char *)g_ptr_array_index(l->keys, i));
+	g_string_append_c(to, '\n');
+}
+
+/* What follows "key=" in the `i`th key of the line, "" for a key alone; NULL: it is another key. */
+static const char *key_value(const struct line *l, guint i, const char *key)
+{
+	const char *text = g_ptr_array_index(l->keys, i);
+	size_t n = strlen(key);
+
+	if (g_str_has_prefix(text, "userdb_"))
+		text += 7;
+	if (strncmp(text, key, n) != 0 || (text[n] && text[n] != '='))
+		return NULL;
+	return text[n] ? text + n + 1 : text + n;
+}
+
+/* Would the user file be in order with this key in it? */
+static int key_check(const char *key, struct rs_err *err)
+{
+	struct rs_user *u = g_new0(struct rs_user, 1);
+	g_auto(GStrv) parts = g_strsplit(key, "=", 2);
+	const char *why = strpbrk(key, ": \t\r\n") || !parts[0] || !*parts[0]
+				  ? "is not key=value without blanks and ':'"
+				  : rs_user_set(u, parts[0], parts[1] ? parts[1] : "");
+
+	rs_user_free(u);
+	return why ? rs_err_set(err, RS_EINVAL, "'%s' of a user: %s", key, why) : 0;
+}
+
+/* --- the line in its file ------------------------------------------------------------------ */
+
+/* What is done to the line of one user. 0, or an error: then the file stays as it is. */
+typedef int (*edit_fn)(struct line *l, const void *arg, struct rs_err *err);
+
+enum edit_kind { EDIT_ADD, EDIT_CHANGE, EDIT_REMOVE };
+
+struct edit {
+	enum edit_kind kind;
+	edit_fn fn; /* not of REMOVE */
+	const void *arg;
+};
+
+/* Is this the line of `name`? */
+static bool line_is(const char *line, size_t n, const char *name)
+{
+	const char *colon = memchr(line, ':', n);
 	char clean[256];
 
-	return is_user_line(line) && rs_user_name_clean(rs_slice_str(user), clean) == 0 &&
+	return colon && *line != '#' &&
+	       rs_user_name_clean(rs_slice(line, (size_t)(colon - line)), clean) == 0 &&
 	       strcmp(clean, name) == 0;
 }
 
-/* The file's text without the line of `name`; *found says whether there was one. A file that is there
- * and cannot be read is an error: it would be replaced by what was not read. */
-static int text_without(
-	const char *path, const char *name, GString *text, bool *found, struct rs_err *err)
+/* Where the line of `name` is in `text`, up to and with its line end; false: it has none. */
+static bool find_line(const char *text, const char *name, size_t *from, size_t *to)
+{
+	for (const char *line = text, *next; *line; line = next) {
+		const char *stop = strchr(line, '\n');
+
+		next = stop ? stop + 1 : line + strlen(line);
+		if (line_is(line, (size_t)(next - line), name)) {
+			*from = (size_t)(line - text);
+			*to = (size_t)(next - text);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int edit_text(GString *text, const char *name, const struct edit *e, struct rs_err *err)
+{
+	g_autoptr(GString) made = g_string_new(NULL);
+	struct line l = {.keys = NULL};
+	size_t from = text->len;
+	size_t to = text->len;
+	bool found = find_line(text->str, name, &from, &to);
+	int rc = 0;
+
+	if (found && e->kind == EDIT_ADD)
+		return rs_err_set(err, RS_EEXIST, "%s is there already", name);
+	if (!found && e->kind != EDIT_ADD)
+		return rs_err_set(err, RS_ENOENT, "there is no user %s", name);
+	if (e->kind == EDIT_REMOVE) {
+		g_string_erase(text, (gssize)from, (gssize)(to - from));
+		return 0;
+	}
+	if (!found && text->len && text->str[text->len - 1] != '\n')
+		g_string_append_c(made, '\n');
+	line_parse(&l, found ? text->str + from : name, found ? to - from : strlen(name));
+	rc = e->fn(&l, e->arg, err);
+	if (rc == 0) {
+		line_print(&l, made);
+		g_string_erase(text, (gssize)from, (gssize)(to - from));
+		g_string_insert_len(text, (gssize)from, made->str, (gssize)made->len);
+	}
+	rs_wipe(made->str, made->len);
+	line_finish(&l);
+	return rc;
+}
+
+/* A file that is there and cannot be read is an error: it would be replaced by what was not read. */
+static int read_text(const char *path, GString *text, struct rs_err *err)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *old = NULL;
-	g_auto(GStrv) lines = NULL;
+	gsize n;
 
-	*found = false;
-	if (!g_file_get_contents(path, &old, NULL, &error)) {
+	if (!g_file_get_contents(path, &old, &n, &error)) {
 		if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
 			return 0; /* not there yet */
 		return rs_err_set(err, RS_EIO, "cannot read the users: %s", error->message);
 	}
-	lines = g_strsplit(old, "\n", -1);
-	for (char **l = lines; *l; l++) {
-		if (line_is(*l, name))
-			*found = true;
-		else if (**l || l[1])
-			g_string_append_printf(text, "%s\n", *l);
-	}
+	if (strlen(old) != n)
+		return rs_err_set(err, RS_EINVAL, "%s: a NUL is in it", path);
+	g_string_append_len(text, old, (gssize)n);
+	rs_wipe(old, n);
 	return 0;
 }
 
-/* add: `password` is the field; NULL removes. */
-static int change(const char *spec, const char *name, const char *password, struct rs_err *err)
+static int edit(const char *spec, const char *name, const struct edit *e, struct rs_err *err)
 {
 	const char *path = path_of(spec);
 	g_autoptr(GString) text = g_string_new(NULL);
-	bool found;
 	int lock;
 	int rc;
 
 	if (!path)
-		return rs_err_set(
-			err, RS_ECONFIG, "[auth] users: '%s' is not passwd-file:/PATH", spec);
-	if (password && strpbrk(password, ":\r\n"))
-		return rs_err_set(err, RS_EINVAL,
-			"a ':' or a line end cannot stand in the users file: hash the password");
+		return rs_err_set(err, RS_ECONFIG,
+			"[auth] users: %s is not passwd-file:/PATH; users of another database are "
+			"changed there",
+			spec);
 	rc = lock_file(path, &lock, err);
 	if (rc < 0)
 		return rc;
-	rc = text_without(path, name, text, &found, err);
-	if (rc < 0) {
-		close(lock);
-		return rc;
-	}
-	if (password && found)
-		rc = rs_err_set(err, RS_EEXIST, "%s is there already", name);
-	else if (!password && !found)
-		rc = rs_err_set(err, RS_ENOENT, "there is no user %s", name);
-	if (password)
-		g_string_append_printf(text, "%s:%s::::::\n", name, password);
+	rc = read_text(path, text, err);
+	if (rc == 0)
+		rc = edit_text(text, name, e, err);
 	if (rc == 0)
 		rc = replace(path, text, err);
+	rs_wipe(text->str, text->len);
 	close(lock);
 	return rc;
 }
 
-int rs_userdb_add(const char *spec, const char *name, const char *password, struct rs_err *err)
+/* --- the changes --------------------------------------------------------------------------- */
+
+static int put_password(struct line *l, const void *arg, struct rs_err *err)
 {
-	return change(spec, name, password, err);
+	const char *field = arg;
+
+	if (strpbrk(field, ":\r\n"))
+		return rs_err_set(err, RS_EINVAL,
+			"a ':' or a line end cannot stand in the users file: hash the password");
+	g_free(l->field[1]);
+	l->field[1] = g_strdup(field);
+	return 0;
+}
+
+struct added {
+	const char *password;
+	char *const *keys;
+};
+
+static int put_new(struct line *l, const void *arg, struct rs_err *err)
+{
+	const struct added *a = arg;
+	int rc = put_password(l, a->password, err);
+
+	for (char *const *k = a->keys; k && *k && rc == 0; k++) {
+		rc = key_check(*k, err);
+		g_ptr_array_add(l->keys, g_strdup(*k));
+	}
+	return rc;
+}
+
+int rs_userdb_add(const char *spec, const char *name, const char *password_field, char *const *keys,
+	struct rs_err *err)
+{
+	struct added a = {.password = password_field, .keys = keys};
+
+	return edit(spec, name, &(struct edit){.kind = EDIT_ADD, .fn = put_new, .arg = &a}, err);
 }
 
 int rs_userdb_remove(const char *spec, const char *name, struct rs_err *err)
 {
-	return change(spec, name, NULL, err);
+	return edit(spec, name, &(struct edit){.kind = EDIT_REMOVE}, err);
+}
+
+int rs_userdb_set_password(
+	const char *spec, const char *name, const char *password_field, struct rs_err *err)
+{
+	struct edit e = {.kind = EDIT_CHANGE, .fn = put_password, .arg = password_field};
+
+	return edit(spec, name, &e, err);
+}
+
+struct disabling {
+	bool disabled;
+	bool *was;
+};
+
+static int put_disabled(struct line *l, const void *arg, struct rs_err *err)
+{
+	const struct disabling *d = arg;
+
+	*d->was = false;
+	for (guint i = l->keys->len; i-- > 0;) {
+		const char *a = key_value(l, i, "nologin");
+		const char *b = key_value(l, i, "disabled");
+
+		if (!a && !b)
+			continue;
+		*d->was = *d->was || strcmp(a ? a : b, "no") != 0;
+		g_ptr_array_remove_index(l->keys, i);
+	}
+	if (d->disabled)
+		g_ptr_array_add(l->keys, g_strdup("nologin"));
+	return 0;
+}
+
+int rs_userdb_set_disabled(
+	const char *spec, const char *name, bool disabled, bool *was, struct rs_err *err)
+{
+	struct disabling d = {.disabled = disabled, .was = was};
+	struct edit e = {.kind = EDIT_CHANGE, .fn = put_disabled, .arg = &d};
+
+	return edit(spec, name, &e, err);
+}
+
+/* The app password of the name that `text` begins with; false: none. */
+static bool find_app(const struct line *l, const char *text, guint *at, guint *apps_n)
+{
+	size_t n = strcspn(text, ",");
+	bool found = false;
+
+	*apps_n = 0;
+	for (guint i = 0; i < l->keys->len; i++) {
+		const char *app = key_value(l, i, "app");
+
+		if (!app)
+			continue;
+		(*apps_n)++;
+		if (strcspn(app, ",") == n && strncmp(app, text, n) == 0) {
+			found = true;
+			*at = i;
+		}
+	}
+	return found;
+}
+
+static int put_app(struct line *l, const void *arg, struct rs_err *err)
+{
+	const char *text = arg;
+	guint apps_n;
+	guint at;
+
+	if (find_app(l, text, &at, &apps_n))
+		return rs_err_set(err, RS_EEXIST,
+			"%s has an app password '%.*s' already; revoke it first, or take another "
+			"name",
+			l->field[0], (int)strcspn(text, ","), text);
+	if (apps_n >= RS_APPS_MAX)
+		return rs_err_set(err, RS_ELIMIT, "%s has %u app passwords, more cannot be",
+			l->field[0], apps_n);
+	g_ptr_array_add(l->keys, g_strconcat("app=", text, NULL));
+	return 0;
+}
+
+int rs_userdb_app_add(const char *spec, const char *name, const char *text, struct rs_err *err)
+{
+	return edit(
+		spec, name, &(struct edit){.kind = EDIT_CHANGE, .fn = put_app, .arg = text}, err);
+}
+
+static int take_app(struct line *l, const void *arg, struct rs_err *err)
+{
+	const char *app = arg;
+	guint apps_n;
+	guint at;
+
+	if (!find_app(l, app, &at, &apps_n))
+		return rs_err_set(err, RS_ENOENT, "%s has no app password '%s'", l->field[0], app);
+	g_ptr_array_remove_index(l->keys, at);
+	return 0;
+}
+
+int rs_userdb_app_remove(const char *spec, const char *name, const char *app, struct rs_err *err)
+{
+	return edit(
+		spec, name, &(struct edit){.kind = EDIT_CHANGE, .fn = take_app, .arg = app}, err);
 }

@@ -108,8 +108,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			table__a_million_users_are_found_and_nobody_else, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			table__a_wrong_line_far_down_is_named, set_up,
-			tear_down),
+			table__a_wrong_line_far_down_is_named, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/user_app.h"
 #include "server/userdb.h"
+#include "server/userdb_edit.h"
 
 struct place {
 	char *dir;
@@ -196,10 +198,10 @@ static void userdb__add_and_remove_leave_other_lines_and_the_mode(void **state)
 
 	put(p, "# keep\n\nbert:y::::::pop3=no");
 	assert_int_equal(g_chmod(p->file, 0640), 0);
-	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}x", &p->err), 0);
+	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}x", NULL, &p->err), 0);
 	both = get(p);
 	assert_string_equal(both, "# keep\n\nbert:y::::::pop3=no\nanna:{PLAIN}x::::::\n");
-	assert_int_equal(rs_userdb_add(p->spec, "bert", "{PLAIN}x", &p->err), -RS_EEXIST);
+	assert_int_equal(rs_userdb_add(p->spec, "bert", "{PLAIN}x", NULL, &p->err), -RS_EEXIST);
 	assert_int_equal(rs_userdb_remove(p->spec, "cleo", &p->err), -RS_ENOENT);
 	assert_int_equal(rs_userdb_remove(p->spec, "bert", &p->err), 0);
 	one = get(p);
@@ -212,8 +214,9 @@ static void userdb__a_field_that_would_make_more_fields_is_refused(void **state)
 {
 	struct place *p = *state;
 
-	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}a:b", &p->err), -RS_EINVAL);
-	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}a\nroot:x", &p->err), -RS_EINVAL);
+	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}a:b", NULL, &p->err), -RS_EINVAL);
+	assert_int_equal(
+		rs_userdb_add(p->spec, "anna", "{PLAIN}a\nroot:x", NULL, &p->err), -RS_EINVAL);
 	assert_false(g_file_test(p->file, G_FILE_TEST_EXISTS));
 }
 
@@ -224,8 +227,127 @@ static void userdb__what_cannot_be_read_is_not_replaced(void **state)
 
 	/* a link to itself cannot be read, not even by root, and a rename would replace it */
 	assert_int_equal(symlink(p->file, p->file), 0);
-	assert_true(rs_userdb_add(p->spec, "anna", "{PLAIN}x", &p->err) < 0);
+	assert_true(rs_userdb_add(p->spec, "anna", "{PLAIN}x", NULL, &p->err) < 0);
 	assert_true(g_file_test(p->file, G_FILE_TEST_IS_SYMLINK));
+}
+
+static void assert_file(const struct place *p, const char *text)
+{
+	g_autofree char *now = get(p);
+
+	assert_string_equal(now, text);
+}
+
+static void userdb__a_change_leaves_the_rest_of_the_line(void **state)
+{
+	struct place *p = *state;
+	bool was;
+
+	put(p, "# a:b\nAnna@X.org:old:1:2:Anna A:/home:/bin/sh:quota=1M  maildir=/m/a\nbert:y");
+	assert_int_equal(
+		rs_userdb_set_password(p->spec, "anna@x.org", "{CRYPT}$6$new", &p->err), 0);
+	assert_int_equal(rs_userdb_set_disabled(p->spec, "bert", true, &was, &p->err), 0);
+	assert_false(was);
+	assert_file(p, "# a:b\nAnna@X.org:{CRYPT}$6$new:1:2:Anna A:/home:/bin/sh:quota=1M "
+		       "maildir=/m/a\nbert:y::::::nologin\n");
+	assert_int_equal(rs_userdb_set_disabled(p->spec, "bert", true, &was, &p->err), 0);
+	assert_true(was);
+	assert_int_equal(rs_userdb_set_disabled(p->spec, "bert", false, &was, &p->err), 0);
+	assert_true(was);
+	assert_file(p, "# a:b\nAnna@X.org:{CRYPT}$6$new:1:2:Anna A:/home:/bin/sh:quota=1M "
+		       "maildir=/m/a\nbert:y::::::\n");
+	assert_int_equal(rs_userdb_set_password(p->spec, "cleo", "x", &p->err), -RS_ENOENT);
+	assert_int_equal(rs_userdb_set_disabled(p->spec, "cleo", true, &was, &p->err), -RS_ENOENT);
+	assert_int_equal(rs_userdb_set_password(p->spec, "bert", "a:b", &p->err), -RS_EINVAL);
+}
+
+static void userdb__keys_of_a_new_user_are_checked(void **state)
+{
+	char *good[] = {"quota=1G", "pop3=no", "disabled", NULL};
+	char *bad[][2] = {{"quota=much", NULL}, {"a b", NULL}, {"maildir=rel", NULL},
+		{"x=a:b", NULL}, {"=x", NULL}, {"app=x", NULL}};
+	struct place *p = *state;
+
+	assert_int_equal(rs_userdb_add(p->spec, "anna", "{PLAIN}x", good, &p->err), 0);
+	assert_file(p, "anna:{PLAIN}x::::::quota=1G pop3=no disabled\n");
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		assert_int_equal(
+			rs_userdb_add(p->spec, "bert", "{PLAIN}x", bad[i], &p->err), -RS_EINVAL);
+		assert_non_null(strstr(p->err.text, bad[i][0]));
+	}
+	assert_file(p, "anna:{PLAIN}x::::::quota=1G pop3=no disabled\n");
+}
+
+/* The password of whoever asked, the app password of another user, a revoked one: each its own. */
+static void app__passwords_are_made_found_and_revoked(void **state)
+{
+	struct place *p = *state;
+	char phone[RS_APP_SHOWN_MAX + 1];
+	char desk[RS_APP_SHOWN_MAX + 1];
+	g_autofree char *phone_text = NULL;
+	g_autofree char *desk_text = NULL;
+	g_autofree char *loud = NULL;
+	struct rs_user *u;
+
+	put(p, "anna:{PLAIN}main\nbert:{PLAIN}main\n");
+	assert_int_equal(rs_app_make("phone", "2026-11-25", &phone_text, phone, &p->err), 0);
+	assert_int_equal(rs_app_make("desk.top-1", "2026-11-26", &desk_text, desk, &p->err), 0);
+	assert_int_equal(strlen(phone), 23);
+	assert_string_not_equal(phone, desk);
+	assert_null(strstr(phone_text, phone));
+	assert_int_equal(rs_userdb_app_add(p->spec, "anna", phone_text, &p->err), 0);
+	assert_int_equal(rs_userdb_app_add(p->spec, "anna", desk_text, &p->err), 0);
+	assert_int_equal(rs_userdb_app_add(p->spec, "anna", phone_text, &p->err), -RS_EEXIST);
+	assert_int_equal(rs_userdb_app_add(p->spec, "cleo", phone_text, &p->err), -RS_ENOENT);
+	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	u = ask(p, "anna");
+	assert_non_null(u);
+	assert_string_equal(rs_app_find(u->apps, rs_slice_str(phone)), phone_text);
+	assert_string_equal(rs_app_find(u->apps, rs_slice_str(desk)), desk_text);
+	loud = g_ascii_strup(desk, -1);
+	assert_string_equal(rs_app_find(u->apps, rs_slice_str(loud)), desk_text);
+	assert_null(rs_app_find(u->apps, rs_slice(phone, 22)));
+	assert_null(rs_app_find(u->apps, rs_slice_str("")));
+	assert_null(rs_app_find(u->apps, rs_slice_str("main")));
+	rs_user_free(u);
+	u = ask(p, "bert");
+	assert_null(u->apps);
+	assert_null(rs_app_find(u->apps, rs_slice_str(phone)));
+	rs_user_free(u);
+	assert_int_equal(rs_userdb_app_remove(p->spec, "anna", "phone", &p->err), 0);
+	assert_int_equal(rs_userdb_app_remove(p->spec, "anna", "phone", &p->err), -RS_ENOENT);
+	assert_int_equal(rs_userdb_app_remove(p->spec, "anna", "desk", &p->err), -RS_ENOENT);
+	u = ask(p, "anna");
+	assert_null(rs_app_find(u->apps, rs_slice_str(phone)));
+	assert_non_null(rs_app_find(u->apps, rs_slice_str(desk)));
+	rs_user_free(u);
+}
+
+static void app__names_and_numbers_have_ceilings(void **state)
+{
+	static const char *const bad[] = {"", "a b", "a,b", "a:b", "a=b", "\xc3\xbc", "a/b",
+		"0123456789012345678901234567890123"};
+	static const char *const wrong[] = {"", "phone", "phone,2026-11-25", "phone,2026-11-25,",
+		"phone,yesterday,{SHA256}x", "phone,2026-11-25,{PLAIN}x", ",2026-11-25,{SHA256}x"};
+	struct place *p = *state;
+	char shown[RS_APP_SHOWN_MAX + 1];
+	char *text = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		assert_int_equal(
+			rs_app_make(bad[i], "2026-11-25", &text, shown, &p->err), -RS_EINVAL);
+	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+		assert_non_null(rs_app_wrong(wrong[i]));
+	put(p, "anna:x\n");
+	for (unsigned i = 0; i <= RS_APPS_MAX; i++) {
+		g_autofree char *name = g_strdup_printf("a%u", i);
+		g_autofree char *made = NULL;
+
+		assert_int_equal(rs_app_make(name, "2026-11-25", &made, shown, &p->err), 0);
+		assert_int_equal(rs_userdb_app_add(p->spec, "anna", made, &p->err),
+			i < RS_APPS_MAX ? 0 : -RS_ELIMIT);
+	}
+	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
 }
 
 static void name__only_what_may_reach_a_path_is_clean(void **state)
@@ -257,6 +379,10 @@ int main(void)
 		PLACE_TEST(userdb__add_and_remove_leave_other_lines_and_the_mode),
 		PLACE_TEST(userdb__a_field_that_would_make_more_fields_is_refused),
 		PLACE_TEST(userdb__what_cannot_be_read_is_not_replaced),
+		PLACE_TEST(userdb__a_change_leaves_the_rest_of_the_line),
+		PLACE_TEST(userdb__keys_of_a_new_user_are_checked),
+		PLACE_TEST(app__passwords_are_made_found_and_revoked),
+		PLACE_TEST(app__names_and_numbers_have_ceilings),
 		cmocka_unit_test(name__only_what_may_reach_a_path_is_clean),
 	};
 
