@@ -141,6 +141,8 @@ static bool auth_start(struct rs_proc *r)
 
 	a->exchanges = g_hash_table_new_full(exchange_hash, exchange_equal, NULL, exchange_free);
 	r->arg = a;
+	if (r->conf->failed_login_delay)
+		a->delays = rs_delays_create(RS_DELAY_ROWS_MAX);
 	if (rs_userdb_open(&r->loop, r->conf->users, &a->users, &err) == 0)
 		return true;
 	rs_log(RS_LOG_ERROR, "no-users", "why", err.text, "cure",

@@ -13,6 +13,7 @@
 #include "proto/pop3.h"
 #include "proto/pop3s.h"
 #include "sasl/sasl.h"
+#include "server/auth_delay.h"
 #include "server/log.h"
 #include "server/mailbox.h"
 #include "server/role.h"
@@ -20,8 +21,9 @@
 
 struct auth {
 	struct rs_userdb *users;
-	GHashTable *exchanges; /* struct auth_exchange, keyed by itself */
-	uint64_t serial;       /* of the last exchange */
+	GHashTable *exchanges;    /* struct auth_exchange, keyed by itself */
+	uint64_t serial;          /* of the last exchange */
+	struct rs_delays *delays; /* NULL: [limits] failed-login-delay = off */
 	/* of the process at the other end of the link; what was asked by an older one is not answered */
 	uint32_t front_age[RS_ROLE_PEERS_MAX];
 };
@@ -31,6 +33,8 @@ struct auth_exchange {
 	uint64_t session;
 	uint64_t serial;
 	enum rs_service service;
+	uint64_t source;             /* where it comes from (auth_delay.h) … */
+	uint64_t account;            /* … and whose login it would be; 0: not known yet */
 	struct rs_sasl_server *sasl; /* NULL: not SASL */
 	bool waiting;
 	char folder[RS_FOLDER_NAME_MAX + 1]; /* of user+folder; "": the main one */

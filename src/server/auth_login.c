@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "server/user_app.h"
+#include "server/address.h"
+#include "server/counts.h"
 
 /* A question that is on its way: to the database, then to a worker thread. */
 struct login {
@@ -24,9 +26,23 @@ struct login {
 
 /* --- answers ------------------------------------------------------------------------------- */
 
+static uint32_t delay_of(const struct auth *a, const struct auth_exchange *e, bool right)
+{
+	uint64_t now = uv_hrtime() / 1000000;
+
+	if (!a->delays || !e)
+		return 0;
+	return right ? rs_delays_succeeded(a->delays, e->source, e->account, now)
+		     : rs_delays_failed(a->delays, e->source, e->account, now);
+}
+
 static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_pop3_code code)
 {
 	struct rs_link *l = r->fronts[front];
+	uint32_t delay_ms =
+		code == RS_POP3_CODE_AUTH
+			? delay_of(r->arg, auth_exchange_find(r->arg, front, session), false)
+			: 0;
 
 	auth_exchange_forget(r->arg, front, session);
 	if (!l)
@@ -34,6 +50,7 @@ static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_
 	rs_link_begin(l, RS_MSG_REFUSED);
 	rs_link_u64(l, session);
 	rs_link_u8(l, (uint8_t)code);
+	rs_link_u32(l, delay_ms);
 	rs_link_octets(l, rs_slice(NULL, 0));
 	rs_link_end(l);
 }
@@ -72,6 +89,57 @@ static void admit(struct rs_proc *r, const struct auth_exchange *e, const struct
 	rs_link_octets(store, rs_slice_str(mailbox));
 	rs_link_end(store);
 	auth_exchange_forget(r->arg, e->front, session);
+}
+
+/* A login that went well and has to wait all the same (auth_delay.h). */
+struct held {
+	uv_timer_t timer;
+	struct rs_proc *proc;
+	struct rs_user *user;
+	uint32_t front;
+	uint64_t session;
+	uint64_t serial;
+};
+
+static void on_held_closed(uv_handle_t *h)
+{
+	g_free(h->data);
+}
+
+static void on_held_over(uv_timer_t *t)
+{
+	struct held *h = t->data;
+	struct auth_exchange *e = auth_exchange_find(h->proc->arg, h->front, h->session);
+
+	if (e && e->serial == h->serial)
+		admit(h->proc, e, h->user);
+	rs_user_free(h->user);
+	uv_close((uv_handle_t *)t, on_held_closed);
+}
+
+/* `u` is taken. */
+static void let_in(struct rs_proc *r, struct auth_exchange *e, struct rs_user *u)
+{
+	uint32_t delay_ms = delay_of(r->arg, e, true);
+	struct held *h;
+
+	if (delay_ms == 0) {
+		admit(r, e, u);
+		rs_user_free(u);
+		return;
+	}
+	rs_log(RS_LOG_INFO, "login-held-back", "id", rs_log_id(e->session), "user", u->name, "ms",
+		rs_log_num(delay_ms), NULL);
+	h = g_new0(struct held, 1);
+	*h = (struct held){.proc = r,
+		.user = u,
+		.front = e->front,
+		.session = e->session,
+		.serial = e->serial};
+	e->waiting = true;
+	uv_timer_init(&r->loop, &h->timer);
+	h->timer.data = h;
+	uv_timer_start(&h->timer, on_held_over, delay_ms, 0);
 }
 
 static bool may_come_in(const struct rs_user *u, enum rs_service service)
@@ -118,7 +186,7 @@ static void answer(struct login *j)
 		if (j->rc == 0 && j->app)
 			log_app(j);
 		if (j->rc == 0 && j->user && may_come_in(j->user, e->service))
-			admit(r, e, j->user);
+			let_in(r, e, g_steal_pointer(&j->user));
 		else
 			refuse(r, j->front, j->session,
 				j->rc == -RS_ETEMP ? RS_POP3_CODE_SYS_TEMP : RS_POP3_CODE_AUTH);
@@ -168,6 +236,8 @@ static void on_user(struct rs_proc *r, void *arg, int rc, struct rs_user *u, con
 		return;
 	}
 	g_strlcpy(e->folder, folder, sizeof(e->folder));
+	if (u) /* without +folder, as the database has it */
+		e->account = rs_counts_user(u->name);
 	if (u && u->password && !rs_password_known(u->password))
 		rs_log(RS_LOG_WARNING, "unknown-scheme", "id", rs_log_id(e->session), "user",
 			u->name, "cure", "restanted user password", NULL);
@@ -184,6 +254,14 @@ static void on_user(struct rs_proc *r, void *arg, int rc, struct rs_user *u, con
 	}
 }
 
+/* A name that nobody has is an account too; one in other letters the same. */
+static uint64_t account_of(struct rs_slice given)
+{
+	char name[256];
+
+	return rs_user_name_clean(given, name) == 0 ? rs_counts_user(name) : 1;
+}
+
 /* `stamp` NULL: `secret` is the password; else it is the digest of APOP. */
 static void check(struct rs_proc *r, struct auth_exchange *e, struct rs_slice user,
 	struct rs_slice secret, const struct rs_slice *stamp)
@@ -195,6 +273,7 @@ static void check(struct rs_proc *r, struct auth_exchange *e, struct rs_slice us
 	j->session = e->session;
 	j->serial = e->serial;
 	e->waiting = true;
+	e->account = account_of(user);
 	if (rs_secret_create(user, &j->name) < 0 || rs_secret_create(secret, &j->given) < 0 ||
 		(stamp && rs_secret_create(*stamp, &j->stamp) < 0)) {
 		j->rc = -RS_ETEMP;
@@ -227,6 +306,18 @@ static void step_sasl(struct rs_proc *r, struct auth_exchange *e, struct rs_slic
 	}
 }
 
+/* 0: this machine, or one that has no address. */
+static uint64_t source_of(struct rs_slice peer)
+{
+	char text[64];
+	struct rs_ip ip;
+
+	if (rs_slice_copy(peer, text, sizeof(text)) < 0 || !rs_ip_of_text(text, &ip) ||
+		rs_ip_is_loopback(&ip))
+		return 0;
+	return rs_ip_source(&ip);
+}
+
 /* False: the mechanism is none of ours. */
 static bool begin_sasl(struct auth_exchange *e, struct rs_slice mech)
 {
@@ -252,7 +343,6 @@ bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 	struct auth_exchange *e;
 
 	(void)tls;
-	(void)peer;
 	if (!rs_msg_end(m) || kind > RS_LOGIN_SASL || service >= RS_SERVICE_N)
 		return false;
 	e = auth_exchange_find(r->arg, front, session);
@@ -261,6 +351,7 @@ bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 	if (kind != RS_LOGIN_SASL || first || !e)
 		e = auth_exchange_new(r->arg, front, session);
 	e->service = (enum rs_service)service;
+	e->source = source_of(peer);
 	if (kind != RS_LOGIN_SASL) {
 		check(r, e, user, secret, kind == RS_LOGIN_APOP ? &stamp : NULL);
 		return true;

@@ -17,12 +17,11 @@
 #include "server/log.h"
 #include "server/stats.h"
 
-#define NO_STORE       UINT32_MAX
-#define LOGIN_TIME_S   30   /* auth and store must have answered by then */
-#define DELAY_FIRST_MS 1000 /* first refused login; doubled each time    */
-#define DELAY_MAX_MS   15000
-#define IMAGE_MAX      (1u << 30)
-#define IN_ENOUGH      16384 /* octets of commands waiting; no more are read */
+#define NO_STORE     UINT32_MAX
+#define LOGIN_TIME_S 30    /* auth and store must have answered by then */
+#define DELAY_MAX_MS 60000 /* auth asks for less, auth_delay.h */
+#define IMAGE_MAX    (1u << 30)
+#define IN_ENOUGH    16384 /* octets of commands waiting; no more are read */
 
 enum pop3_wait { WAIT_NOTHING, WAIT_LOGIN, WAIT_HELD_BACK, WAIT_BODY, SENDING, WAIT_COMMIT };
 
@@ -40,7 +39,6 @@ struct pop3 {
 	struct front_bodies bodies;
 	uint32_t row; /* WAIT_BODY, SENDING */
 	int64_t top;
-	uint32_t refused_n;
 	uint64_t refuse_at_ms; /* WAIT_HELD_BACK */
 	uint32_t retrieved_n;
 	uint32_t removed_n;
@@ -257,11 +255,13 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 {
 	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
+	uint32_t delay = rs_msg_u32(m);
 	struct rs_slice text = rs_msg_octets(m);
-	uint64_t delay;
+	struct rs_conn *c = p->sess.conn;
 
 	(void)text;
-	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || p->wait != WAIT_LOGIN)
+	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS ||
+		p->wait != WAIT_LOGIN)
 		return false;
 	rs_stats_login(p->mech,
 		code == RS_POP3_CODE_AUTH ? RS_STATS_LOGIN_REFUSED : RS_STATS_LOGIN_FAILED);
@@ -269,15 +269,15 @@ static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 		refuse(p, code, NULL);
 		return true;
 	}
-	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(p->sess.id), "peer",
-		p->sess.conn->peer_text, "user", p->user, NULL);
-	if (!front_of(p)->proc->conf->failed_login_delay) {
+	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(p->sess.id), "peer", c->peer_text,
+		"user", p->user, "held-back-ms", delay ? rs_log_num(delay) : NULL, NULL);
+	if (delay == 0) {
 		refuse(p, RS_POP3_CODE_AUTH, NULL);
 		return true;
 	}
-	delay = MIN((uint64_t)DELAY_FIRST_MS << MIN(p->refused_n, 10u), (uint64_t)DELAY_MAX_MS);
-	p->refused_n++;
-	p->sess.conn->held_back_ms += delay;
+	rs_stats_add(RS_STAT_HELD_BACK, 1);
+	c->held_back_ms += delay;
+	rs_conn_alive(c, delay / 1000 + LOGIN_TIME_S);
 	p->refuse_at_ms = uv_now(&front_of(p)->proc->loop) + delay;
 	p->wait = WAIT_HELD_BACK;
 	return true;

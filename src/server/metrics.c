@@ -86,6 +86,8 @@ static const struct family {
 		"Octets sent to clients."},
 	{"restante_logins", COUNTER, RS_STAT_LOGINS, &by_mech, &by_result,
 		"POP3 logins: ok, refused (wrong user or password), failed (for another reason)."},
+	{"restante_logins_held_back", COUNTER, RS_STAT_HELD_BACK, NULL, NULL,
+		"Refusals that were held back, because others were before them."},
 	{"restante_sessions", GAUGE, RS_STAT_SESSIONS, NULL, NULL,
 		"POP3 sessions that are logged in."},
 	{"restante_messages_retrieved", COUNTER, RS_STAT_RETRIEVED, NULL, NULL,

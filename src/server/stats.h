@@ -69,6 +69,7 @@ enum rs_stat {
 	RS_STAT_SESSIONS =
 		RS_STAT_LOGINS +
 		(unsigned)RS_STATS_MECH_N * (unsigned)RS_STATS_LOGIN_N, /* gauge: logged in */
+	RS_STAT_HELD_BACK, /* refusals that were told later */
 	RS_STAT_RETRIEVED,
 	RS_STAT_DELETED,
 	RS_STAT_RECEIVED,    /* messages that came in */

@@ -239,6 +239,69 @@ def socket_closed(s):
         return True
 
 
+# --- refused logins ---------------------------------------------------------------------------
+
+def try_login(server, client, user, password):
+    """(answer, seconds) of one login on a connection of its own, so at any of the fronts."""
+    line = Line(server, source="127.0.0.9", client=client)
+    assert line.greeted()
+    assert line.say(b"USER " + user.encode()).startswith(b"+OK")
+    began = time.monotonic()
+    answer = line.say(b"PASS " + password.encode())
+    line.close()
+    return answer[:4], time.monotonic() - began
+
+
+def guarded(**more):
+    return rs_serve.Restanted(USERS, workers=3, auth={"cleartext": "always"}, proxy={"trusted": "127.0.0.9"},
+                              limits={"failed-login-delay": "on"}, **more)
+
+
+@tap.case("refusals come later and later, for a source at all fronts together; its right password waits too")
+def _():
+    with guarded() as s:
+        pop = login(s)
+        assert try_login(s, "192.0.2.1", ANNA, "wrong")[1] >= 1
+        # nobody at all waits as long as somebody
+        assert try_login(s, "192.0.2.1", "nobody@example.org", "wrong")[1] >= 2
+        answer, seconds = try_login(s, "192.0.2.1", "ben@example.org", "hidden")
+        assert answer == b"+OK " and seconds >= 2, (answer, seconds)
+        # the others, and who is in, are not held up: the whole would take nine seconds more
+        began = time.monotonic()
+        assert try_login(s, "192.0.2.2", "ben@example.org", "hidden")[0] == b"+OK "
+        assert pop.stat() and login(s, "ben@example.org", "hidden")
+        assert time.monotonic() - began < 20
+        log = s.log_text()
+        assert re.search(r"login-refused .*peer=192.0.2.1 .*held-back-ms=1000", log), log
+        assert re.search(r"login-refused .*user=nobody@example.org held-back-ms=2000", log), log
+        pop.quit()
+
+
+@tap.case("an IPv6 source is a /64; who has logged in before does not wait for an attacker's sake")
+def _():
+    with guarded() as s:
+        def six(i, user, password):
+            line = Line(s, source="127.0.0.9")
+            line.s.sendall(f"PROXY TCP6 2001:db8:0:1::{i} ::1 1 2\r\nUSER {user}\r\nPASS {password}\r\n".encode())
+            assert line.greeted() and line.greeted()
+            answer = line.f.readline()[:4]
+            line.close()
+            return answer
+        assert try_login(s, "192.0.2.7", ANNA, "secret")[0] == b"+OK "
+        for i in range(1, 4):
+            assert six(i, ANNA, "wrong") == b"-ERR"
+        until(lambda: "held-back-ms=4000" in s.log_text())
+        log = s.log_text()
+        assert [int(n) for n in re.findall(r"held-back-ms=(\d+)", log)] == [1000, 2000, 4000], log
+        # 192.0.2.7 fails at another account; anna's own machine behind the same address does not wait for it
+        assert try_login(s, "192.0.2.7", "ben@example.org", "wrong")[0] == b"-ERR"
+        assert try_login(s, "192.0.2.7", ANNA, "secret")[0] == b"+OK "
+        assert "login-held-back" not in s.log_text()
+        answer, seconds = try_login(s, "192.0.2.7", "ben@example.org", "hidden")
+        assert answer == b"+OK " and seconds >= 1
+        assert re.search("login-held-back .*user=ben@example.org ms=1000", s.log_text())
+
+
 # --- before the login -------------------------------------------------------------------------
 
 @tap.case("who is silent before the login is ended, who only seems busy too, whoever logged in is not")
