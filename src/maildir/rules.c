@@ -134,6 +134,23 @@ static const char *set_deleted(struct rs_rules *r, const char *value)
 	return "is not remove, keep or keep:FOLDER";
 }
 
+static const char *set_expire(struct rs_rules *r, const char *value)
+{
+	uint32_t days = 0;
+
+	if (strcmp(value, "never") != 0 &&
+		(rs_num_u32(rs_slice_str(value), DAYS_MAX, &days) < 0 || days == 0))
+		return "is not never or a number of days from 1";
+	r->expire_days = days;
+	return NULL;
+}
+
+void rs_rules_within(struct rs_rules *r, const struct rs_rules *site)
+{
+	if (site->expire_days == 0 || (r->expire_days && r->expire_days < site->expire_days))
+		r->expire_days = site->expire_days;
+}
+
 /* --- keys ---------------------------------------------------------------------------------- */
 
 static const struct {
@@ -145,6 +162,7 @@ static const struct {
 	{"junk", set_junk},
 	{"junk-folder", set_junk_folder},
 	{"deleted", set_deleted},
+	{"expire", set_expire},
 };
 
 bool rs_rules_is_key(const char *key)

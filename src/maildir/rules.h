@@ -6,7 +6,8 @@
  *   view=all | newest:N | age:DAYS | since:DATE    DATE is YYYY-MM-DD (default all)
  *   junk=separate | show | hide                    (default separate: reached as user+Junk)
  *   junk-folder=NAME                               (default Junk)
- *   deleted=remove | keep[:FOLDER]                 (default remove; keep means keep:Kept) */
+ *   deleted=remove | keep[:FOLDER]                 (default remove; keep means keep:Kept)
+ *   expire=never | DAYS                            (default never) */
 #ifndef RS_MAILDIR_RULES_H
 #define RS_MAILDIR_RULES_H
 
@@ -37,12 +38,16 @@ struct rs_rules {
 	struct rs_quota quota;
 	struct rs_view view;
 	enum rs_junk junk;
+	uint32_t expire_days; /* older messages are removed at the next opening; 0: never */
 	char junk_folder[RS_FOLDER_NAME_MAX + 1];
 	char kept_folder[RS_FOLDER_NAME_MAX + 1]; /* "": what is deleted is removed */
 };
 
 /* RFC 1939 behaviour, no quota. */
 void rs_rules_init(struct rs_rules *r);
+/* What holds for a mailbox of which the provider says `site` and its owner's line `r`: nobody has a shorter time than
+ * the provider tells everybody before a login (EXPIRE of RFC 2449). */
+void rs_rules_within(struct rs_rules *r, const struct rs_rules *site);
 bool rs_rules_is_key(const char *key);
 /* NULL, or what is wrong with the value and the cure ("is not …"), for a key of the list above. */
 const char *rs_rules_set(struct rs_rules *r, const char *key, const char *value);

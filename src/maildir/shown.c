@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "maildir/expire.h"
 #include "maildir/made.h"
 #include "maildir/maildrop.h"
 #include "maildir/subfolder.h"
@@ -167,16 +168,29 @@ static int table_build(struct rs_shown *s, struct rs_err *err)
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-/* The junk folder beside the main one; one that is not there is no junk. */
-static int junk_open(
-	struct rs_shown *s, const struct rs_fs *fs, const char *name, struct rs_err *err)
+/* A folder's maildrop, without what is too old. */
+static int folder_open(const struct rs_fs *fs, const struct rs_shown_how *how, const char *path,
+	struct rs_maildrop **out, struct rs_err *err)
 {
-	g_autofree char *path = rs_subfolder_find(s->account, name);
+	const struct rs_expire_of of = {.path = path,
+		.account = how->account,
+		.days = how->rules->expire_days,
+		.now_s = how->now_s};
+	int rc = rs_maildrop_open_of(fs, path, how->account, out, err);
+
+	return rc < 0 ? rc : rs_expire(fs, &of, out, NULL, err);
+}
+
+/* The junk folder beside the main one; one that is not there is no junk. */
+static int junk_open(struct rs_shown *s, const struct rs_fs *fs, const struct rs_shown_how *how,
+	struct rs_err *err)
+{
+	g_autofree char *path = rs_subfolder_find(s->account, how->rules->junk_folder);
 	int rc;
 
 	if (!path)
 		return 0;
-	rc = rs_maildrop_open_of(fs, path, s->account, &s->junk, err);
+	rc = folder_open(fs, how, path, &s->junk, err);
 	if (rc < 0)
 		return rc;
 	s->junk_name = g_path_get_basename(path);
@@ -196,9 +210,9 @@ static int drops_open(struct rs_shown *s, const struct rs_fs *fs, const struct r
 	if (r->junk == RS_JUNK_SHOW && is_junk)
 		rc = rs_maildrop_open(fs, how->account, &s->guard, err);
 	if (rc == 0)
-		rc = rs_maildrop_open_of(fs, path, how->account, &s->drop, err);
+		rc = folder_open(fs, how, path, &s->drop, err);
 	if (rc == 0 && r->junk == RS_JUNK_SHOW && !how->folder)
-		rc = junk_open(s, fs, r->junk_folder, err);
+		rc = junk_open(s, fs, how, err);
 	return rc;
 }
 

@@ -432,6 +432,8 @@ static void err_code(struct rs_pop3s *s, enum rs_pop3_code code, const char *why
 
 	if (!why)
 		why = pop3s_text(s, code_text(code));
+	else
+		why = pop3s_translated(s->lang, why);
 	pop3s_reply(s, "-ERR %s%s%s%.400s", *name ? "[" : "", name, *name ? "] " : "", why);
 }
 

@@ -52,8 +52,10 @@ struct rs_pop3s_cfg {
 	const char *apop_timestamp; /* "<…>" to offer APOP, NULL: APOP is refused          */
 	const char *implementation; /* IMPLEMENTATION text, NULL: not told                 */
 	const char *greeting;       /* words of the banner, NULL: ours                     */
-	int32_t expire_days;        /* EXPIRE: -2 not told, -1 NEVER, else days            */
-	int32_t login_delay_s;      /* LOGIN-DELAY: -1 not told                            */
+	/* EXPIRE: -2 not told, -1 NEVER, else days. Before login the least that holds for anybody; the owner may
+	 * set what holds for the user before rs_pop3s_login_ok. */
+	int32_t expire_days;
+	int32_t login_delay_s; /* LOGIN-DELAY: -1 not told                            */
 	struct rs_pop3s_limits limits;
 };
 
@@ -114,8 +116,8 @@ int rs_pop3s_login_ok(struct rs_pop3s *s, const struct rs_drop *drop);
 /* LOGIN with RS_LOGIN_SASL: one more challenge (may be empty), unencoded. -RS_ELIMIT: too long. */
 int rs_pop3s_challenge(struct rs_pop3s *s, struct rs_slice challenge);
 
-/* LOGIN or OPEN: "-ERR [code] why". `why` is one line without CR and LF, NULL: our words for the
- * code in the session's language. The session goes on. */
+/* LOGIN or OPEN: "-ERR [code] why". `why` is one line without CR and LF, in English; where pop3s_text.c
+ * knows it, it is told in the session's language. NULL: our words for the code. The session goes on. */
 void rs_pop3s_refuse(struct rs_pop3s *s, enum rs_pop3_code code, const char *why);
 
 /* OPEN: "+OK". Then the stored octets (LF or CRLF line ends) as they come, then the end. */
@@ -135,7 +137,7 @@ void rs_pop3s_body_broken(struct rs_pop3s *s); /* FAILED from now on; the "." is
  * removed at all is told with `code` (SYS_TEMP, SYS_PERM, IN_USE); NONE otherwise. CLOSED then. */
 void rs_pop3s_committed(struct rs_pop3s *s, uint32_t not_removed, enum rs_pop3_code code);
 
-/* The owner ends the session (shutdown, idle, kick): "-ERR [code] why", nothing is deleted,
+/* The owner ends the session (shutdown, idle, kick): "-ERR [code] why" (as refuse), nothing is deleted,
  * recv returns CLOSED from now on. In the middle of a body nothing is written. */
 void rs_pop3s_abort(struct rs_pop3s *s, enum rs_pop3_code code, const char *why);
 

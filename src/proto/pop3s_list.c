@@ -37,7 +37,7 @@ static void capa_all(struct rs_pop3s *s)
 	if (cfg->expire_days == -1)
 		pop3s_reply(s, "EXPIRE NEVER");
 	else if (cfg->expire_days >= 0)
-		pop3s_reply(s, "EXPIRE %d", cfg->expire_days);
+		pop3s_reply(s, "EXPIRE %d%s", cfg->expire_days, s->has_drop ? "" : " USER");
 	if (cfg->login_delay_s >= 0)
 		pop3s_reply(s, "LOGIN-DELAY %d", cfg->login_delay_s);
 	if (cfg->implementation)

@@ -90,6 +90,9 @@ struct pop3s_lang_row {
 
 extern const struct pop3s_lang_row pop3s_langs[POP3S_LANG_N];
 
+/* Words of the owner in another language; `why` itself where they are not known. */
+const char *pop3s_translated(enum pop3s_lang lang, const char *why);
+
 struct rs_pop3s {
 	const struct rs_pop3s_cfg *cfg; /* lent */
 	enum pop3s_state state;

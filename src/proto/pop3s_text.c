@@ -104,3 +104,25 @@ const struct pop3s_lang_row pop3s_langs[POP3S_LANG_N] = {
 	[POP3S_EN] = {.tag = "en", .name = "English", .texts = english},
 	[POP3S_DE] = {.tag = "de", .name = "Deutsch", .texts = german},
 };
+
+/* What owners say (front_pop3.c and others); tests/tools/check_pop3_words.py looks that all of it is here. */
+static const struct {
+	const char *english;
+	const char *german;
+} owners[] = {
+	{"Another program has removed this message",
+		"Ein anderes Programm hat diese Nachricht entfernt"},
+	{"Nothing happened for too long", "Zu lange ist nichts geschehen"},
+	{"The service is being stopped", "Der Dienst wird angehalten"},
+	{"The administrator has ended this session", "Der Verwalter hat diese Sitzung beendet"},
+	{"Too many connections of this user", "Zu viele Verbindungen dieses Benutzers"},
+};
+
+const char *pop3s_translated(enum pop3s_lang lang, const char *why)
+{
+	for (size_t i = 0; lang == POP3S_DE && i < sizeof(owners) / sizeof(*owners); i++) {
+		if (rs_slice_eq_str(rs_slice_str(why), owners[i].english))
+			return owners[i].german;
+	}
+	return why;
+}

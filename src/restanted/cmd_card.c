@@ -60,6 +60,8 @@ static void print_rules(const struct rs_rules *r, const char *login)
 	(void)printf("\nThe mailbox\n");
 	print_quota(&r->quota);
 	print_view(&r->view);
+	if (r->expire_days)
+		(void)printf("  removes messages %u days after they arrived\n", r->expire_days);
 	if (r->junk == RS_JUNK_SHOW)
 		(void)printf("  shows junk among the other messages, marked by a header field "
 			     "X-Restante-Folder\n");

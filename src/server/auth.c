@@ -140,6 +140,7 @@ static bool auth_start(struct rs_proc *r)
 	struct rs_err err;
 
 	a->exchanges = g_hash_table_new_full(exchange_hash, exchange_equal, NULL, exchange_free);
+	a->again = rs_login_delay_new(r->conf->login_delay_s);
 	r->arg = a;
 	if (r->conf->failed_login_delay)
 		a->delays = rs_delays_create(RS_DELAY_ROWS_MAX);

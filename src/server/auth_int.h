@@ -15,15 +15,17 @@
 #include "sasl/sasl.h"
 #include "server/auth_delay.h"
 #include "server/log.h"
+#include "server/login_delay.h"
 #include "server/mailbox.h"
 #include "server/role.h"
 #include "server/userdb.h"
 
 struct auth {
 	struct rs_userdb *users;
-	GHashTable *exchanges;    /* struct auth_exchange, keyed by itself */
-	uint64_t serial;          /* of the last exchange */
-	struct rs_delays *delays; /* NULL: [limits] failed-login-delay = off */
+	GHashTable *exchanges;        /* struct auth_exchange, keyed by itself */
+	uint64_t serial;              /* of the last exchange */
+	struct rs_delays *delays;     /* NULL: [limits] failed-login-delay = off */
+	struct rs_login_delay *again; /* LOGIN-DELAY */
 	/* of the process at the other end of the link; what was asked by an older one is not answered */
 	uint32_t front_age[RS_ROLE_PEERS_MAX];
 };

@@ -75,6 +75,12 @@ static void admit(struct rs_proc *r, const struct auth_exchange *e, const struct
 		refuse(r, e->front, session, RS_POP3_CODE_SYS_TEMP); /* never "wrong password" */
 		return;
 	}
+	if (!rs_login_delay_take(((struct auth *)r->arg)->again, u->name, uv_now(&r->loop))) {
+		rs_log(RS_LOG_INFO, "login-too-soon", "id", rs_log_id(session), "user", u->name,
+			NULL);
+		refuse(r, e->front, session, RS_POP3_CODE_LOGIN_DELAY);
+		return;
+	}
 	if (rs_mailbox_text(u, r->conf->store_path ? r->conf->store_path : "%u", e->folder,
 		    &mailbox, &err) < 0) {
 		rs_log(RS_LOG_ERROR, "no-mailbox-path", "id", rs_log_id(session), "user", u->name,

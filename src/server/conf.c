@@ -31,6 +31,7 @@ static struct rs_conf *conf_new(void)
 
 	c->workers = CLAMP(uv_available_parallelism(), 1, 16);
 	c->sandbox = TRUE;
+	c->implementation = TRUE;
 	c->log_level = 2;
 	c->connections = 10000;
 	c->connections_per_address = 100;

@@ -62,7 +62,8 @@ struct rs_conf {
 	char *front_user;
 	char *auth_user;
 	gboolean sandbox;
-	char *admin_group; /* may use the administrator's socket; NULL: root and user only */
+	gboolean implementation; /* told in CAPA */
+	char *admin_group;       /* may use the administrator's socket; NULL: root and user only */
 	/* [listen] */
 	GPtrArray *listen; /* struct rs_conf_listen */
 	/* [tls] */
@@ -94,6 +95,7 @@ struct rs_conf {
 	gboolean failed_login_delay;
 	guint pre_login_timeout_s;
 	guint idle_timeout_s;
+	guint login_delay_s; /* between two logins of one user */
 	guint64 message_size;
 	/* [autoconfig]; what is told to mail programs, see card.h */
 	char *autoconfig_public[RS_SERVICE_N]; /* "HOST:PORT" or "off"; NULL: as [listen] says */

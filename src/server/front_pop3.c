@@ -199,10 +199,17 @@ static void count_login(struct pop3 *p)
 	p->counted = true;
 }
 
+/* Days of retention as the engine has them. */
+static int32_t expire_told(uint32_t days)
+{
+	return days ? (int32_t)days : -1;
+}
+
 static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 {
 	enum rs_store_err err = (enum rs_store_err)rs_msg_u8(m);
 	uint64_t n = rs_msg_u64(m);
+	uint32_t days = rs_msg_u32(m);
 	struct rs_slice user = rs_msg_octets(m);
 	int fd = err == RS_STORE_OK ? rs_msg_fd(m) : -1;
 	bool good;
@@ -242,6 +249,7 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 		refuse(p, RS_POP3_CODE_SYS_TEMP, "Too many connections of this user");
 		return true;
 	}
+	p->cfg.expire_days = expire_told(MIN(days, G_MAXINT32));
 	if (rs_pop3s_login_ok(p->engine, &p->drop) < 0) {
 		let_go(p);
 		return true;
@@ -706,9 +714,9 @@ static void configure(struct pop3 *p, const struct rs_conn *c)
 	p->cfg.limits.idle_pre_s = conf->pre_login_timeout_s;
 	p->cfg.mechs = conf->mechanisms;
 	p->cfg.mechs_plain = clear ? conf->mechanisms : "";
-	p->cfg.implementation = "Restante";
-	p->cfg.expire_days = -1;
-	p->cfg.login_delay_s = -1;
+	p->cfg.implementation = conf->implementation ? "Restante" : NULL;
+	p->cfg.expire_days = expire_told(conf->rules.expire_days);
+	p->cfg.login_delay_s = conf->login_delay_s ? (int32_t)conf->login_delay_s : -1;
 	p->cfg.flags = RS_POP3S_UTF8 | (clear ? RS_POP3S_CLEARTEXT : 0);
 	if (c->service == RS_SERVICE_POP3S)
 		p->cfg.flags |= RS_POP3S_TLS;

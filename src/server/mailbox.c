@@ -49,6 +49,7 @@ int rs_mailbox_parse(const char *text, const struct rs_rules *defaults, struct r
 		if (why)
 			return rs_err_set(err, RS_EINVAL, "'%s' of a mailbox %s", *l, why);
 	}
+	rs_rules_within(&out->rules, defaults);
 	return 0;
 }
 

@@ -69,8 +69,8 @@ enum rs_msg_type {
 	RS_MSG_OPEN,      /* u32 front, u64 session, octets user, mailbox */
 	RS_MSG_RCPT_OPEN, /* u32 front, u64 session, u32 rcpt, octets user, mailbox */
 	/* store -> front */
-	RS_MSG_OPENED, /* u64 session, u8 error (enum rs_store_err), u64 image octets, octets user;
-	                      fd: sealed memory file with the table (proto/drop.h) when error is OK */
+	RS_MSG_OPENED, /* u64 session, u8 error (enum rs_store_err), u64 image octets, u32 days of
+	                      retention (0: never), octets user; fd: sealed memory file with the table (proto/drop.h) when error is OK */
 	RS_MSG_BODY, /* u64 session, u32 row, u8 error, u8 last, u64 offset, octets; or with a fd: the
 	                      whole stored message is read from it and octets are empty */
 	RS_MSG_COMMITTED,  /* u64 session, u8 error, u32 not removed */

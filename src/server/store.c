@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "server/log.h"
+#include "server/mailbox.h"
 #include "server/role.h"
 #include "server/store.h"
 
@@ -167,6 +168,19 @@ static int image_fd(struct rs_slice image)
 	return fd;
 }
 
+/* Days that hold for this mailbox. */
+static uint32_t retention(const struct sess *s)
+{
+	struct rs_mailbox box;
+	struct rs_err err;
+	uint32_t days = s->proc->conf->rules.expire_days;
+
+	if (rs_mailbox_parse(s->mailbox, &s->proc->conf->rules, &box, &err) == 0)
+		days = box.rules.expire_days;
+	rs_mailbox_finish(&box);
+	return days;
+}
+
 static void on_opened(
 	void *arg, enum rs_store_err err, struct rs_store_drop *drop, const char *why);
 
@@ -243,6 +257,7 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 	rs_link_u64(l, s->id);
 	rs_link_u8(l, (uint8_t)err);
 	rs_link_u64(l, image.n);
+	rs_link_u32(l, err == RS_STORE_OK ? retention(s) : 0);
 	rs_link_octets(l, rs_slice_str(s->user));
 	if (fd >= 0)
 		rs_link_fd(l, fd);

@@ -191,11 +191,11 @@ def _():
 
 @tap.case("user card says the same to a person, and what holds for the mailbox")
 def _():
-    with Server(store={"junk": "show", "view": "newest:500", "quota": "1G"}) as s:
+    with Server(store={"junk": "show", "view": "newest:500", "quota": "1G", "expire": "30"}) as s:
         done = s.command("user", "card", ANNA)
         assert done.returncode == 0, done
         for text in ("Example & Söhne", ANNA, "localhost", str(s.pop3s_port), "smtp.example.org", "465",
-                     "TLS from the start", "1.0 GiB", "newest 500", "X-Restante-Folder", "QUIT"):
+                     "TLS from the start", "1.0 GiB", "newest 500", "30 days", "X-Restante-Folder", "QUIT"):
             assert text in done.stdout.replace("\xa0", " "), (text, done.stdout)
         done = s.command("user", "card", "nobody@example.org")
         assert done.returncode == 67 and "nobody@example.org" in done.stderr, done

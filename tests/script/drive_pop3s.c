@@ -1,6 +1,6 @@
 /* drive_pop3s.c - the POP3 server engine under transcripts.
  *
- * @flags: stls cleartext nouser tls utf8 apop mechs expire delay impl bad=N line=N sasl=N
+ * @flags: stls cleartext nouser tls utf8 apop mechs expire[=N] delay impl bad=N line=N sasl=N
  * Events: LOGIN PASS user=… secret=… | LOGIN APOP … | LOGIN SASL mech=… first=0|1 secret=…|none
  *         START_TLS | OPEN row=N top=N | COMMIT marks=N
  * Acts:   login ok | refuse CODE [words] | challenge TEXT | tls | body TEXT | end | begin | broken |
@@ -57,6 +57,8 @@ static void flag(struct rs_pop3s_cfg *c, const char *word)
 		c->mechs_plain = "PLAIN LOGIN";
 	else if (strcmp(word, "expire") == 0)
 		c->expire_days = -1;
+	else if (eq && g_str_has_prefix(word, "expire="))
+		c->expire_days = (int32_t)number(eq + 1);
 	else if (strcmp(word, "delay") == 0)
 		c->login_delay_s = 120;
 	else if (strcmp(word, "impl") == 0)

@@ -50,6 +50,7 @@ static void opened(struct scene *s, struct rs_msg_in *m)
 	int fd = -1;
 
 	(void)rs_msg_u64(m);
+	(void)rs_msg_u32(m);
 	(void)rs_msg_octets(m);
 	if (s->err != RS_STORE_OK)
 		return;
