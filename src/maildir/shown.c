@@ -17,6 +17,7 @@ struct row {
 };
 
 struct rs_shown {
+	const struct rs_fs *fs;    /* lent                                                    */
 	struct rs_maildrop *drop;  /* of the folder that was asked for                       */
 	struct rs_maildrop *junk;  /* shown with it, or NULL                                 */
 	struct rs_maildrop *guard; /* the main one, where its record may speak of this folder */
@@ -28,6 +29,7 @@ struct rs_shown {
 	void *image;     /* with `rows` only */
 	size_t image_n;
 	struct rs_drop table;
+	uint32_t expired;
 };
 
 /* --- which messages ------------------------------------------------------------------------ */
@@ -169,28 +171,31 @@ static int table_build(struct rs_shown *s, struct rs_err *err)
 /* --- opening ------------------------------------------------------------------------------- */
 
 /* A folder's maildrop, without what is too old. */
-static int folder_open(const struct rs_fs *fs, const struct rs_shown_how *how, const char *path,
+static int folder_open(struct rs_shown *s, const struct rs_shown_how *how, const char *path,
 	struct rs_maildrop **out, struct rs_err *err)
 {
 	const struct rs_expire_of of = {.path = path,
 		.account = how->account,
 		.days = how->rules->expire_days,
 		.now_s = how->now_s};
-	int rc = rs_maildrop_open_of(fs, path, how->account, out, err);
+	uint32_t removed = 0;
+	int rc = rs_maildrop_open_of(s->fs, path, how->account, out, err);
 
-	return rc < 0 ? rc : rs_expire(fs, &of, out, NULL, err);
+	if (rc == 0)
+		rc = rs_expire(s->fs, &of, out, &removed, err);
+	s->expired += removed;
+	return rc;
 }
 
 /* The junk folder beside the main one; one that is not there is no junk. */
-static int junk_open(struct rs_shown *s, const struct rs_fs *fs, const struct rs_shown_how *how,
-	struct rs_err *err)
+static int junk_open(struct rs_shown *s, const struct rs_shown_how *how, struct rs_err *err)
 {
 	g_autofree char *path = rs_subfolder_find(s->account, how->rules->junk_folder);
 	int rc;
 
 	if (!path)
 		return 0;
-	rc = folder_open(fs, how, path, &s->junk, err);
+	rc = folder_open(s, how, path, &s->junk, err);
 	if (rc < 0)
 		return rc;
 	s->junk_name = g_path_get_basename(path);
@@ -198,8 +203,7 @@ static int junk_open(struct rs_shown *s, const struct rs_fs *fs, const struct rs
 	return 0;
 }
 
-static int drops_open(struct rs_shown *s, const struct rs_fs *fs, const struct rs_shown_how *how,
-	struct rs_err *err)
+static int drops_open(struct rs_shown *s, const struct rs_shown_how *how, struct rs_err *err)
 {
 	const struct rs_rules *r = how->rules;
 	g_autofree char *path = rs_subfolder_for_session(how->account, how->folder, r);
@@ -208,11 +212,11 @@ static int drops_open(struct rs_shown *s, const struct rs_fs *fs, const struct r
 
 	/* the main folder first: what a crash left there may speak of junk */
 	if (r->junk == RS_JUNK_SHOW && is_junk)
-		rc = rs_maildrop_open(fs, how->account, &s->guard, err);
+		rc = rs_maildrop_open(s->fs, how->account, &s->guard, err);
 	if (rc == 0)
-		rc = folder_open(fs, how, path, &s->drop, err);
+		rc = folder_open(s, how, path, &s->drop, err);
 	if (rc == 0 && r->junk == RS_JUNK_SHOW && !how->folder)
-		rc = junk_open(s, fs, how, err);
+		rc = junk_open(s, how, err);
 	return rc;
 }
 
@@ -223,12 +227,13 @@ int rs_shown_open(const struct rs_fs *fs, const struct rs_shown_how *how, struct
 	struct rs_shown *s = g_new0(struct rs_shown, 1);
 	int rc;
 
+	s->fs = fs;
 	s->account = g_strdup(how->account);
 	/* what is deleted where deleted messages are kept is removed */
 	if (*r->kept_folder &&
 		!(how->folder && g_ascii_strcasecmp(how->folder, r->kept_folder) == 0))
 		s->keep = g_strdup(r->kept_folder);
-	rc = drops_open(s, fs, how, err);
+	rc = drops_open(s, how, err);
 	if (rc == 0 && (s->junk || r->view.kind != RS_VIEW_ALL)) {
 		s->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
 		rows_merge(s);
@@ -272,6 +277,11 @@ const struct rs_drop *rs_shown_table(const struct rs_shown *s)
 struct rs_slice rs_shown_image(const struct rs_shown *s)
 {
 	return s->rows ? rs_slice(s->image, s->image_n) : rs_maildrop_image(s->drop);
+}
+
+uint32_t rs_shown_expired(const struct rs_shown *s)
+{
+	return s->expired;
 }
 
 int rs_shown_read_open(struct rs_shown *s, uint32_t row, struct rs_err *err)

@@ -34,6 +34,9 @@ int rs_shown_open(const struct rs_fs *fs, const struct rs_shown_how *how, struct
 /* Gives up the locks; deletes nothing that was not decided. NULL is fine; sets NULL. */
 void rs_shown_destroy(struct rs_shown **s);
 
+/* Messages that rules.expire_days removed when it was opened. */
+uint32_t rs_shown_expired(const struct rs_shown *s);
+
 /* As the calls of the same name of maildrop.h. */
 const struct rs_drop *rs_shown_table(const struct rs_shown *s);
 struct rs_slice rs_shown_image(const struct rs_shown *s);

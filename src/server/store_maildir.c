@@ -215,6 +215,9 @@ static void open_work(struct job *j)
 
 		j->rc = rs_shown_open(rs_fs_posix(), &how, &d->drop, &j->err);
 	}
+	if (j->rc == 0 && rs_shown_expired(d->drop))
+		rs_log(RS_LOG_INFO, "expired", "mailbox", box.path, "messages",
+			rs_log_num(rs_shown_expired(d->drop)), NULL);
 	rs_mailbox_finish(&box);
 }
 

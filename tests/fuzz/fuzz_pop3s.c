@@ -23,6 +23,9 @@ static const struct rs_drop *the_drop(void)
 			g_autofree char *uid = g_strdup_printf("uid%u", i);
 
 			FUZZ_LAW(rs_drop_builder_add(&b, 10 + i, rs_slice_str(uid)) == 0);
+			if (i % 3 == 0)
+				FUZZ_LAW(rs_drop_builder_ascii(
+						 &b, i % 9 == 6 ? RS_DROP_NO_ASCII : 20 + i) == 0);
 		}
 		image = g_malloc(rs_drop_builder_image_n(&b));
 		rs_drop_builder_image(&b, image);
@@ -57,7 +60,8 @@ static void login(struct side *s, const struct rs_pop3s_event *ev)
 
 static void body(struct side *s, guint32 msg)
 {
-	static const char text[] = "Subject: x\n\n.dots\n..\n\r\nlong long long long line\nend";
+	static const char text[] = "Subject: \303\266\nFrom: \303\266 <a@b>, "
+				   "\377\n\n.dots\n..\n\r\nlong long long long line\nend";
 	gsize n = msg % sizeof(text);
 	gsize at = 0;
 
@@ -70,6 +74,8 @@ static void body(struct side *s, guint32 msg)
 		at += rs_pop3s_body(s->engine, (const guint8 *)text + at, n - at);
 		drain(s);
 	}
+	while (!rs_pop3s_body_last(s->engine))
+		drain(s);
 	while (!rs_pop3s_body_end(s->engine))
 		drain(s);
 }

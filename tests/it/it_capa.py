@@ -278,6 +278,7 @@ def _():
             assert left == ({10, 29, 31} if user == BERT else {10, 29}), (user, left)
             assert ok(p.ask(b"STAT")).split()[1] == str(len(left) + 1).encode()
             ok(p.ask(b"QUIT"))
+        assert s.log_text().count(" expired ") == 3, s.log_text()
         assert told == {ANNA: [["EXPIRE", "30"]], BERT: [["EXPIRE", "90"]], "carl@example.org": [["EXPIRE", "30"]]}, told
 
 
