@@ -248,10 +248,6 @@ static void on_room(struct rs_conn *c)
 	sent = to_kernel(c, s.p, s.n);
 	rs_buf_consume(&c->unsent, sent);
 	rs_buf_shrink(&c->unsent);
-	if (!c->writing) {
-		c->slow_since_ms = 0;
-		rs_conn_alive(c, c->quiet_s); /* the clock stood still for whoever reads slowly */
-	}
 	if (c->broken)
 		gone(c);
 	else if (c->close_when_sent && !c->writing)

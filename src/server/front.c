@@ -233,9 +233,9 @@ static void on_tick(uv_timer_t *t)
 			continue;
 		if (f->proc->stopping && now >= f->stop_by_ms)
 			c->ops->stop(c);
-		else if (c->writing && (!front_progress(c, now) || front_login_late(c, now)))
-			rs_conn_close(c, false);
-		else if (!c->writing && (now >= c->quiet_until_ms || front_login_late(c, now)))
+		else if (front_progress_waits(c, now))
+			front_progress_check(c, now);
+		else if (now >= c->quiet_until_ms || front_login_late(c, now))
 			c->ops->idle(c);
 		else if (c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S)
 			front_pop3_tick(c);

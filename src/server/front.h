@@ -87,8 +87,10 @@ void front_shake_over(struct rs_conn *c);
 bool front_octets_admit(struct rs_conn *c); /* … and with what was received */
 bool front_login_late(const struct rs_conn *c, uint64_t now_ms);
 
-/* front_progress.c: a connection has output that the kernel does not take. False: its reader is stuck. */
-bool front_progress(struct rs_conn *c, uint64_t now_ms);
+/* front_progress.c: is it its reader that a connection waits for? Then the clock of silence stands still, and
+ * it is closed where that reader is stuck. */
+bool front_progress_waits(struct rs_conn *c, uint64_t now_ms);
+void front_progress_check(struct rs_conn *c, uint64_t now_ms);
 
 /* Step it once everything that this turn of the loop has brought is read: what a store answered in one
  * packet then leaves in one write. Nothing when it is closing. */
