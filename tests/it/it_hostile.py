@@ -153,6 +153,7 @@ def _():
                 lines.append(c)
         settle(s)
         used = memory_of(s) - before
+        print(f"# {used / 100:.0f} KiB a stranger")
         assert used < 100 * 512, f"{used} KiB for 100 strangers"
         for c in lines:
             c.close()
@@ -167,6 +168,7 @@ def _():
                     pass
             settle(s)
             used = memory_of(s) - before
+            print(f"# {used / 40:.0f} KiB a session")
             assert used < 40 * 1024, f"{used} KiB for 40 sessions"
             for c in lines:
                 c.close()
