@@ -250,23 +250,76 @@ const char *rs_maildrop_name(const struct rs_maildrop *d, uint32_t row)
 	return rs_index_name(&d->index, row);
 }
 
+static int row_open(struct rs_maildrop *d, uint32_t row, struct rs_err *err)
+{
+	struct rs_maildir_entry e = {
+		.file = rs_index_name(&d->index, row), .in_new = d->index.rows[row].in_new != 0};
+
+	assert(row < d->index.head->rows_n);
+	return rs_maildir_read_open(d->m, &e, err);
+}
+
+static int changed(const struct rs_maildrop *d, uint32_t row, struct rs_err *err)
+{
+	return rs_err_set(err, RS_ECORRUPT,
+		"%s/%s is not the size it was: somebody changed the file", d->m->path,
+		rs_index_name(&d->index, row));
+}
+
 int rs_maildrop_read_open(struct rs_maildrop *d, uint32_t row, struct rs_err *err)
 {
 	const struct rs_index_row *r = &d->index.rows[row];
-	struct rs_maildir_entry e = {
-		.file = rs_index_name(&d->index, row), .in_new = r->in_new != 0};
 	struct stat st;
-	int fd;
+	int fd = row_open(d, row, err);
 
-	assert(row < d->index.head->rows_n);
-	fd = rs_maildir_read_open(d->m, &e, err);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == r->size)
 		return fd;
 	close(fd);
-	return rs_err_set(err, RS_ECORRUPT,
-		"%s/%s is not the size it was: somebody changed the file", d->m->path, e.file);
+	return changed(d, row, err);
+}
+
+/* Exactly the n octets that are in the file, or not at all. */
+static bool read_exactly(int fd, uint8_t *to, size_t n)
+{
+	size_t got = 0;
+	ssize_t k;
+
+	do { /* one octet more is asked for, so that the end is seen without asking again */
+		k = pread(fd, to + got, n + 1 - got, (off_t)got);
+		got += k > 0 ? (size_t)k : 0;
+	} while (k > 0 && got < n);
+	return k >= 0 && got == n;
+}
+
+int rs_maildrop_read(struct rs_maildrop *d, uint32_t row, size_t max, struct rs_maildrop_body *out,
+	struct rs_err *err)
+{
+	uint64_t size = d->index.rows[row].size;
+	uint8_t *octets;
+	bool whole;
+	int fd;
+
+	*out = (struct rs_maildrop_body){.fd = -1};
+	if (size > max) {
+		fd = rs_maildrop_read_open(d, row, err);
+		out->fd = fd < 0 ? -1 : fd;
+		return fd < 0 ? fd : 0;
+	}
+	fd = row_open(d, row, err);
+	if (fd < 0)
+		return fd;
+	octets = g_malloc((size_t)size + 1);
+	whole = read_exactly(fd, octets, (size_t)size);
+	close(fd);
+	if (!whole) {
+		g_free(octets);
+		return changed(d, row, err);
+	}
+	out->octets = octets;
+	out->n = (size_t)size;
+	return 0;
 }
 
 /* --- QUIT ---------------------------------------------------------------------------------- */

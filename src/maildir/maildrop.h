@@ -43,6 +43,18 @@ const char *rs_maildrop_name(const struct rs_maildrop *d, uint32_t row);
  * another program removed it, -RS_ECORRUPT when it is not the size told. */
 int rs_maildrop_read_open(struct rs_maildrop *d, uint32_t row, struct rs_err *err);
 
+/* A message that was read, or (fd >= 0) is to be read; both owned by the caller. */
+struct rs_maildrop_body {
+	uint8_t *octets; /* g_free */
+	size_t n;
+	int fd;
+};
+
+/* The same; a message of at most `max` octets is read at once, which costs less than to open it for
+ * somebody else. */
+int rs_maildrop_read(struct rs_maildrop *d, uint32_t row, size_t max, struct rs_maildrop_body *out,
+	struct rs_err *err) RS_MUST_USE;
+
 /* QUIT, first half: write the intent record for the marked rows and make it durable. After 0 the
  * removal is decided and "+OK" may be told; on failure nothing is decided and nothing is removed. */
 int rs_maildrop_decide(struct rs_maildrop *d, const uint8_t *marks, struct rs_err *err) RS_MUST_USE;

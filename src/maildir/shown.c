@@ -284,22 +284,25 @@ uint32_t rs_shown_expired(const struct rs_shown *s)
 	return s->expired;
 }
 
-int rs_shown_read_open(struct rs_shown *s, uint32_t row, struct rs_err *err)
+int rs_shown_read(struct rs_shown *s, uint32_t row, size_t max, struct rs_maildrop_body *out,
+	struct rs_err *err)
 {
 	const struct row *r;
 	int fd;
-	int rc;
 
 	if (!s->rows)
-		return rs_maildrop_read_open(s->drop, row, err);
+		return rs_maildrop_read(s->drop, row, max, out, err);
 	assert(row < s->rows->len);
 	r = &g_array_index(s->rows, struct row, row);
+	if (!r->junk)
+		return rs_maildrop_read(drop_of(s, r), r->at, max, out, err);
+	*out = (struct rs_maildrop_body){.fd = -1};
 	fd = rs_maildrop_read_open(drop_of(s, r), r->at, err);
-	if (fd < 0 || !r->junk)
+	if (fd < 0)
 		return fd;
-	rc = rs_made_prefixed(s->account, rs_slice_str(s->field), fd, err);
+	out->fd = rs_made_prefixed(s->account, rs_slice_str(s->field), fd, err);
 	close(fd);
-	return rc;
+	return out->fd < 0 ? out->fd : 0;
 }
 
 int rs_shown_decide(struct rs_shown *s, const uint8_t *marks, struct rs_err *err)

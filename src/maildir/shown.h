@@ -13,7 +13,7 @@
 #ifndef RS_MAILDIR_SHOWN_H
 #define RS_MAILDIR_SHOWN_H
 
-#include "maildir/maildir.h"
+#include "maildir/maildrop.h"
 #include "maildir/rules.h"
 #include "proto/drop.h"
 
@@ -40,7 +40,8 @@ uint32_t rs_shown_expired(const struct rs_shown *s);
 /* As the calls of the same name of maildrop.h. */
 const struct rs_drop *rs_shown_table(const struct rs_shown *s);
 struct rs_slice rs_shown_image(const struct rs_shown *s);
-int rs_shown_read_open(struct rs_shown *s, uint32_t row, struct rs_err *err);
+int rs_shown_read(struct rs_shown *s, uint32_t row, size_t max, struct rs_maildrop_body *out,
+	struct rs_err *err) RS_MUST_USE;
 int rs_shown_decide(struct rs_shown *s, const uint8_t *marks, struct rs_err *err) RS_MUST_USE;
 int rs_shown_finish(struct rs_shown *s, uint32_t *left, struct rs_err *err) RS_MUST_USE;
 

@@ -27,13 +27,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "base/secret.h"
 
-#define OUT_MIN    1024u /* two full reply lines                                        */
-#define OUT_IDLE   1024u /* an empty output larger than this gives its memory back       */
-#define BODY_CHUNK 65536u
-#define MECHS_MAX  400u /* octets of a list of mechanisms                               */
-#define TEXT_MAX   200u /* octets of each other text of the configuration               */
+#define OUT_MIN     1024u /* two full reply lines                                        */
+#define OUT_IDLE    1024u /* an empty output larger than this gives its memory back       */
+#define BODY_CHUNK  65536u
+#define PIECE_SMALL 2048u /* octets of a message that come at once                       */
+#define MOVED_MAX   4096u /* octets waiting that may be moved to make room               */
+#define MECHS_MAX   400u  /* octets of a list of mechanisms                               */
+#define TEXT_MAX    200u  /* octets of each other text of the configuration               */
 
 /* line_max   RFC 2449 section 4: a command has at most 255 octets with its CRLF
  * sasl_max   a 16 KiB OAuth token in base64, and the command in front of it
@@ -119,9 +122,14 @@ void pop3s_reply(struct rs_pop3s *s, const char *fmt, ...)
 		fail(s, RS_ENOMEM, "no memory or no room for a reply");
 }
 
+/* By hand: ten thousand DELE are answered with it. */
 void pop3s_ok(struct rs_pop3s *s, enum pop3s_text t)
 {
-	pop3s_reply(s, "+OK %s", pop3s_text(s, t));
+	const char *text = pop3s_text(s, t);
+
+	if (rs_buf_add(&s->out, "+OK ", 4) < 0 || rs_buf_add_str(&s->out, text) < 0 ||
+		rs_buf_add(&s->out, "\r\n", 2) < 0)
+		fail(s, RS_ENOMEM, "no memory or no room for a reply");
 }
 
 void pop3s_err(struct rs_pop3s *s, enum pop3s_text t)
@@ -266,6 +274,20 @@ static bool line_take(struct rs_pop3s *s, const uint8_t *in, size_t n, size_t *u
 	return whole;
 }
 
+/* A line that is in the input whole needs no copy; empty: it is not, or it is a long one. */
+static struct rs_slice line_whole(const struct rs_pop3s *s, struct rs_slice in)
+{
+	size_t end;
+
+	if (rs_buf_n(&s->line) || s->line_long)
+		return rs_slice(NULL, 0);
+	in = rs_slice_sub(in, 0, s->cfg->limits.line_max);
+	end = rs_slice_find(in, '\n');
+	if (end == in.n)
+		return rs_slice(NULL, 0);
+	return rs_slice_sub(in, 0, end + 1);
+}
+
 static bool has_control(struct rs_slice line)
 {
 	for (size_t i = 0; i < line.n; i++) {
@@ -297,10 +319,18 @@ static bool command(struct rs_pop3s *s, struct rs_slice line, struct rs_pop3s_ev
 	return false;
 }
 
-/* A whole line is in s->line (or was swallowed). True when *ev was filled. */
-static bool line_do(struct rs_pop3s *s, struct rs_pop3s_event *ev)
+/* One whole line with its LF. True when *ev was filled. */
+static bool line_do(struct rs_pop3s *s, struct rs_slice line, struct rs_pop3s_event *ev)
 {
-	struct rs_slice line = rs_buf_slice(&s->line);
+	line.n--; /* LF */
+	if (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	return s->state == POP3S_SASL ? pop3s_sasl_line(s, line, ev) : command(s, line, ev);
+}
+
+/* The same of one that came in pieces (or was swallowed): it is in s->line. */
+static bool line_held_do(struct rs_pop3s *s, struct rs_pop3s_event *ev)
+{
 	bool event = false;
 
 	if (s->line_long) {
@@ -309,11 +339,7 @@ static bool line_do(struct rs_pop3s *s, struct rs_pop3s_event *ev)
 			pop3s_state_set(s, POP3S_AUTHORIZATION);
 		pop3s_bad(s, POP3S_T_LINE_TOO_LONG);
 	} else {
-		line.n--; /* LF */
-		if (line.n && line.p[line.n - 1] == '\r')
-			line.n--;
-		event = s->state == POP3S_SASL ? pop3s_sasl_line(s, line, ev)
-					       : command(s, line, ev);
+		event = line_do(s, rs_buf_slice(&s->line), ev);
 	}
 	rs_buf_wipe(&s->line); /* it may have held a password */
 	rs_buf_shrink(&s->line);
@@ -323,6 +349,9 @@ static bool line_do(struct rs_pop3s *s, struct rs_pop3s_event *ev)
 enum rs_step rs_pop3s_recv(
 	struct rs_pop3s *s, const uint8_t *in, size_t n, size_t *used, struct rs_pop3s_event *ev)
 {
+	struct rs_slice line;
+	bool event;
+
 	*used = 0;
 	for (;;) {
 		check(s);
@@ -345,10 +374,17 @@ enum rs_step rs_pop3s_recv(
 		pop3s_list_fill(s);
 		if (s->listing != POP3S_LIST_NONE || rs_buf_room(&s->out) < RS_POP3_REPLY_MAX)
 			return RS_BLOCKED;
-		if (!line_take(s, in + *used, n - *used, used))
-			return RS_MORE;
 		*ev = (struct rs_pop3s_event){.top = -1};
-		if (line_do(s, ev) && s->state != POP3S_FAILED)
+		line = line_whole(s, rs_slice(in + *used, n - *used));
+		if (line.n) {
+			*used += line.n;
+			event = line_do(s, line, ev);
+		} else if (line_take(s, in + *used, n - *used, used)) {
+			event = line_held_do(s, ev);
+		} else {
+			return RS_MORE;
+		}
+		if (event && s->state != POP3S_FAILED)
 			return RS_EVENT;
 	}
 }
@@ -452,14 +488,26 @@ void rs_pop3s_refuse(struct rs_pop3s *s, enum rs_pop3_code code, const char *why
 		s, ++s->bad_n > s->cfg->limits.bad_max ? POP3S_CLOSED : POP3S_AUTHORIZATION);
 }
 
+/* "+OK 1234 octets", by hand: it stands in front of every message. */
+static void retr_ok(struct rs_pop3s *s)
+{
+	uint8_t line[32] = "+OK ";
+	size_t n = 4 + rs_num_put(pop3s_octets(s, s->open_row), line + 4);
+
+	line[n++] = ' ';
+	if (rs_buf_add(&s->out, line, n) < 0 ||
+		rs_buf_add_str(&s->out, pop3s_text(s, POP3S_T_OCTETS)) < 0 ||
+		rs_buf_add(&s->out, "\r\n", 2) < 0)
+		fail(s, RS_ENOMEM, "no memory or no room for a reply");
+}
+
 void rs_pop3s_body_begin(struct rs_pop3s *s)
 {
 	if (over(s))
 		return;
 	assert(s->state == POP3S_WAIT_OPEN);
 	if (s->enc.lines < 0)
-		pop3s_reply(s, "+OK %llu %s", (unsigned long long)pop3s_octets(s, s->open_row),
-			pop3s_text(s, POP3S_T_OCTETS));
+		retr_ok(s);
 	else
 		pop3s_ok(s, POP3S_T_TOP);
 	s->turning = pop3s_downgraded(s, s->open_row) != NULL;
@@ -468,21 +516,30 @@ void rs_pop3s_body_begin(struct rs_pop3s *s)
 	pop3s_state_set(s, POP3S_BODY);
 }
 
+/* Where a lot is waiting already, only what fits behind it: it would have to be moved. */
+static size_t body_room(const struct rs_pop3s *s, size_t n)
+{
+	size_t room =
+		rs_buf_n(&s->out) > MOVED_MAX ? s->out.max - s->out.tail : rs_buf_room(&s->out);
+
+	room = RS_MIN(room, BODY_CHUNK);
+	/* small pieces need at most twice their octets, a CR and a stuffed dot; to larger ones a whole
+	 * buffer is given at once, which is cheaper than to let one grow */
+	return n < PIECE_SMALL ? RS_MIN(room, n * 2 + 8) : room;
+}
+
 /* Octets of the message as they go out, dot-stuffed. Returns how many were taken. */
 static size_t body_encode(struct rs_pop3s *s, const uint8_t *p, size_t n)
 {
 	size_t taken = 0;
 
 	while (taken < n) {
-		size_t room = RS_MIN(rs_buf_room(&s->out), BODY_CHUNK);
+		size_t room = body_room(s, n - taken);
 		size_t used;
 		uint8_t *to;
 
 		if (s->enc.done)
 			return n;
-		/* small pieces need at most twice their octets, a CR and a stuffed dot */
-		if (room > (n - taken) * 2 + 8)
-			room = (n - taken) * 2 + 8;
 		if (room < 8)
 			break;
 		if (rs_buf_reserve(&s->out, room, &to) < 0) {

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AHEAD_OCTETS_MAX (256u * 1024) /* of bodies asked for and not yet sent, of one session */
-#define READ_CHUNK       65536u
+#define AHEAD_OCTETS_MAX \
+	(256u * 1024) /* held of bodies asked for and not yet sent, of one session */
+#define READ_CHUNK 65536u
+#define READ_LEAST 4096u
 
 static uint8_t chunk[READ_CHUNK]; /* one a process: the loop has one thread */
 
@@ -20,7 +22,8 @@ static void empty(struct body *body)
 {
 	if (body->fd >= 0)
 		close(body->fd);
-	g_free(body->octets);
+	if (!body->lent)
+		g_free((gpointer)(uintptr_t)body->octets);
 	*body = (struct body){.fd = -1};
 }
 
@@ -61,7 +64,10 @@ static uint32_t window(const struct front_bodies *b, uint32_t row, const struct 
 	uint32_t i = 0;
 
 	for (; i < n && row + i < rs_drop_n(drop); i++) {
-		octets += rs_drop_octets(drop, row + i);
+		uint64_t size = rs_drop_octets(drop, row + i);
+
+		/* a larger one is a descriptor here, and its octets are not held */
+		octets += RS_MIN(size, RS_MSG_BODY_MAX / 2);
 		if (i && octets > AHEAD_OCTETS_MAX)
 			break;
 	}
@@ -112,18 +118,35 @@ void front_bodies_came(
 	body->err = err;
 	body->fd = fd;
 	body->octets_n = octets.n;
-	body->octets = octets.n ? g_memdup2(octets.p, octets.n) : NULL;
+	body->octets = octets.n ? octets.p : NULL;
+	body->lent = true;
 }
 
-/* The next stored octets of the body; n == 0 at its end, p == NULL when it cannot be read. */
-static struct rs_slice next(const struct front_bodies *b, const struct body *body)
+void front_bodies_keep(struct front_bodies *b, uint32_t row)
 {
+	struct body *body = front_bodies_get(b, row);
+
+	if (!body || !body->lent)
+		return;
+	if (body->octets)
+		body->octets = g_memdup2(body->octets, body->octets_n);
+	body->lent = false;
+}
+
+/* The next stored octets of the body, not many more than there is room for; n == 0 at its end, p == NULL
+ * when it cannot be read. *last: the end is behind them. */
+static struct rs_slice next(
+	const struct front_bodies *b, const struct body *body, size_t room, bool *last)
+{
+	size_t want = RS_MIN(RS_MAX(room, READ_LEAST), sizeof(chunk));
 	ssize_t n;
 
+	*last = true;
 	if (body->fd < 0)
 		return rs_slice(body->octets ? body->octets + b->at : chunk,
 			body->octets_n - (size_t)b->at);
-	n = pread(body->fd, chunk, READ_CHUNK, (off_t)b->at);
+	n = pread(body->fd, chunk, want, (off_t)b->at);
+	*last = n >= 0 && (size_t)n < want; /* a file: only its end makes a reading short */
 	return n < 0 ? rs_slice(NULL, 0) : rs_slice(chunk, (size_t)n);
 }
 
@@ -132,7 +155,8 @@ enum front_send front_bodies_send(struct front_bodies *b, uint32_t row, struct r
 	struct body *body = front_bodies_get(b, row);
 
 	while (!rs_pop3s_body_enough(engine)) {
-		struct rs_slice s = next(b, body);
+		bool last;
+		struct rs_slice s = next(b, body, rs_pop3s_out_room(engine), &last);
 		size_t taken;
 
 		if (!s.p)
@@ -143,6 +167,8 @@ enum front_send front_bodies_send(struct front_bodies *b, uint32_t row, struct r
 		b->at += taken;
 		if (taken < s.n)
 			return SEND_ROOM;
+		if (last)
+			break;
 	}
 	empty(body);
 	return SEND_DONE;

@@ -18,7 +18,8 @@ struct body {
 	enum body_state state;
 	uint32_t row;
 	enum rs_store_err err;
-	uint8_t *octets; /* or … */
+	const uint8_t *octets; /* owned unless lent; or … */
+	bool lent;
 	size_t octets_n;
 	int fd; /* … a descriptor, -1 */
 };
@@ -37,9 +38,13 @@ void front_bodies_finish(struct front_bodies *b);
 void front_bodies_want(struct front_bodies *b, uint32_t row, const struct rs_drop *drop,
 	struct rs_link *store, uint64_t session);
 
-/* A BODY came; octets are copied, fd is taken. Those nobody wants any more are dropped. */
+/* A BODY came; octets are lent until front_bodies_keep, fd is taken. Those nobody wants any more are
+ * dropped. */
 void front_bodies_came(struct front_bodies *b, uint32_t row, enum rs_store_err err,
 	struct rs_slice octets, int fd);
+
+/* The octets lent with `row` are about to go: what was not sent of them is copied. */
+void front_bodies_keep(struct front_bodies *b, uint32_t row);
 
 /* The body of `row`, or NULL while it is not here. */
 struct body *front_bodies_get(struct front_bodies *b, uint32_t row);

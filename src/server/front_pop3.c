@@ -51,6 +51,7 @@ struct pop3 {
 };
 
 static void step(struct rs_conn *c);
+static enum rs_step advance(struct pop3 *p);
 
 static struct front *front_of(const struct pop3 *p)
 {
@@ -308,6 +309,12 @@ static bool on_body(struct pop3 *p, struct rs_msg_in *m)
 		return false;
 	}
 	front_bodies_came(&p->bodies, row, err, octets, fd);
+	/* The one that is waited for, and commands behind it: into the engine from where the octets are. */
+	while (p->wait == WAIT_BODY && p->row == row && !p->sess.conn->closing && !p->stepping) {
+		if (advance(p) != RS_EVENT)
+			break;
+	}
+	front_bodies_keep(&p->bodies, row);
 	return true;
 }
 
@@ -499,8 +506,8 @@ static void start_tls(struct pop3 *p)
 	}
 }
 
-/* One round: bodies, then commands. False: nothing more can be done now. */
-static bool round_once(struct pop3 *p)
+/* A body, then the next command. Nothing is sent. */
+static enum rs_step advance(struct pop3 *p)
 {
 	struct rs_conn *c = p->sess.conn;
 	struct rs_slice in = rs_buf_slice(&c->in);
@@ -522,6 +529,16 @@ static bool round_once(struct pop3 *p)
 		rs_conn_alive(c, rs_pop3s_idle_s(p->engine));
 	}
 	p->starting_tls = s == RS_EVENT && ev.kind == RS_S_START_TLS;
+	return s;
+}
+
+/* One round. False: nothing more can be done now. */
+static bool round_once(struct pop3 *p)
+{
+	struct rs_conn *c = p->sess.conn;
+	size_t before = rs_buf_n(&c->in);
+	enum rs_step s = advance(p);
+
 	if (s == RS_CLOSED || s == RS_FAILED) {
 		(void)flush(p);
 		/* what is still in the engine goes when the kernel takes it */
@@ -531,7 +548,7 @@ static bool round_once(struct pop3 *p)
 	}
 	if (s == RS_EVENT)
 		return true;
-	return flush(p) || used > 0;
+	return flush(p) || rs_buf_n(&c->in) < before;
 }
 
 /* Commands that came earlier but had no room in `in` then: no event of the loop tells of them. */

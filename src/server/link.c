@@ -18,6 +18,8 @@
 #define QUEUE_MAX    (64u << 20) /* octets waiting for a role that does not read: it is stuck */
 #define READS_A_TURN 16          /* packets read before the others have their turn           */
 #define SNDBUF_N     (1 << 20)
+#define LENT_MAX     64u
+#define LENT_LEAST   512u /* fewer octets are copied sooner than lent */
 
 struct head {
 	uint16_t type;
@@ -25,8 +27,17 @@ struct head {
 	uint32_t n;
 };
 
+/* Octets that are sent from where they are, in front of octets[at]. */
+struct lent {
+	size_t at;
+	GBytes *bytes;
+};
+
 struct packet {
 	struct rs_buf octets;
+	struct lent *lent; /* LENT_MAX, NULL until there are some */
+	uint32_t lent_n;
+	size_t lent_octets;
 	int fds[RS_MSG_FDS_MAX];
 	uint32_t fds_n;
 };
@@ -41,21 +52,55 @@ struct rs_link {
 	uv_prepare_t prepare;
 	int handles_n; /* that are not closed yet */
 	bool closing;
+	bool secret;        /* passwords may pass: nothing stays in memory */
+	int waits_for;      /* events of the poll */
 	const char *broken; /* why the link is to end; NULL: it is well */
 	GQueue out;         /* struct packet *, the last one is being filled */
 	size_t queued;
-	size_t head_at; /* of the message that is being written */
+	struct packet *spare; /* an empty one, or NULL */
+	size_t head_at;       /* of the message that is being written */
+	size_t head_lent;
 	uint32_t head_fds;
 	uint8_t in[RS_MSG_PACKET_MAX];
 };
 
-static void packet_free(struct packet *p)
+static size_t packet_n(const struct packet *p)
+{
+	return rs_buf_n(&p->octets) + p->lent_octets;
+}
+
+static void packet_clear(struct packet *p, bool secret)
 {
 	for (uint32_t i = 0; i < p->fds_n; i++)
 		close(p->fds[i]);
-	rs_buf_wipe(&p->octets); /* LOGIN messages hold passwords */
+	for (uint32_t i = 0; i < p->lent_n; i++)
+		g_bytes_unref(p->lent[i].bytes);
+	p->fds_n = p->lent_n = 0;
+	p->lent_octets = 0;
+	if (secret)
+		rs_buf_wipe(&p->octets);
+	rs_buf_clear(&p->octets);
+}
+
+static void packet_free(struct packet *p, bool secret)
+{
+	if (!p)
+		return;
+	packet_clear(p, secret);
 	rs_buf_finish(&p->octets);
+	g_free(p->lent);
 	g_free(p);
+}
+
+/* It was sent. Packets are many and alike, so one is kept. */
+static void packet_done(struct rs_link *l, struct packet *p)
+{
+	if (l->spare) {
+		packet_free(p, l->secret);
+		return;
+	}
+	packet_clear(p, l->secret);
+	l->spare = p;
 }
 
 static void handle_closed(uv_handle_t *h)
@@ -74,7 +119,9 @@ static void shut(struct rs_link *l)
 		return;
 	l->closing = true;
 	while ((p = g_queue_pop_head(&l->out)))
-		packet_free(p);
+		packet_free(p, l->secret);
+	packet_free(l->spare, l->secret);
+	l->spare = NULL;
 	uv_poll_stop(&l->poll);
 	uv_prepare_stop(&l->prepare);
 	uv_close((uv_handle_t *)&l->poll, handle_closed);
@@ -103,9 +150,11 @@ void rs_link_destroy(struct rs_link **l)
 
 static struct packet *packet_new(struct rs_link *l)
 {
-	struct packet *p = g_new0(struct packet, 1);
+	struct packet *p = l->spare ? l->spare : g_new0(struct packet, 1);
 
-	rs_buf_init(&p->octets, RS_MSG_PACKET_MAX * 2);
+	if (!l->spare)
+		rs_buf_init(&p->octets, RS_MSG_PACKET_MAX * 2);
+	l->spare = NULL;
 	g_queue_push_tail(&l->out, p);
 	return p;
 }
@@ -130,10 +179,11 @@ void rs_link_begin(struct rs_link *l, enum rs_msg_type type)
 
 	assert(rs_msg_may(l->self, l->peer, type));
 	/* leave room for one message of the largest kind, so that none is ever cut */
-	if (rs_buf_n(&p->octets) > RS_MSG_PACKET_MAX - RS_MSG_INLINE_MAX - 1024 ||
-		p->fds_n > RS_MSG_FDS_MAX - 4)
+	if (packet_n(p) > RS_MSG_PACKET_MAX - RS_MSG_INLINE_MAX - 1024 ||
+		p->fds_n > RS_MSG_FDS_MAX - 4 || p->lent_n > LENT_MAX - 4)
 		p = packet_new(l);
 	l->head_at = rs_buf_n(&p->octets);
+	l->head_lent = p->lent_octets;
 	l->head_fds = p->fds_n;
 	put(l, &head, sizeof(head));
 }
@@ -164,6 +214,23 @@ void rs_link_octets(struct rs_link *l, struct rs_slice s)
 	put(l, s.p, s.n);
 }
 
+void rs_link_bytes(struct rs_link *l, GBytes *b)
+{
+	struct packet *p = last(l);
+	gsize n = 0;
+	const void *octets = b ? g_bytes_get_data(b, &n) : NULL;
+
+	if (n < LENT_LEAST || p->lent_n == LENT_MAX) {
+		rs_link_octets(l, rs_slice(octets, n));
+		return;
+	}
+	rs_link_u32(l, (uint32_t)n);
+	if (!p->lent)
+		p->lent = g_new(struct lent, LENT_MAX);
+	p->lent[p->lent_n++] = (struct lent){.at = rs_buf_n(&p->octets), .bytes = g_bytes_ref(b)};
+	p->lent_octets += n;
+}
+
 void rs_link_fd(struct rs_link *l, int fd)
 {
 	struct packet *p = last(l);
@@ -177,7 +244,7 @@ void rs_link_end(struct rs_link *l)
 	struct packet *p = last(l);
 	struct head head;
 	uint8_t *at = p->octets.p + p->octets.head + l->head_at;
-	size_t n = rs_buf_n(&p->octets) - l->head_at;
+	size_t n = rs_buf_n(&p->octets) - l->head_at + (p->lent_octets - l->head_lent);
 
 	if (l->broken)
 		return;
@@ -186,7 +253,7 @@ void rs_link_end(struct rs_link *l)
 	head.fds_n = (uint16_t)(p->fds_n - l->head_fds);
 	memcpy(at, &head, sizeof(head));
 	l->queued += n;
-	if (rs_buf_n(&p->octets) > RS_MSG_PACKET_MAX)
+	if (packet_n(p) > RS_MSG_PACKET_MAX)
 		l->broken = "a message was too large";
 	else if (l->queued > QUEUE_MAX)
 		l->broken = "the other role does not read";
@@ -197,16 +264,39 @@ size_t rs_link_queued(const struct rs_link *l)
 	return l->queued;
 }
 
+/* The packet's own octets and the lent ones in their order. */
+static size_t gather(const struct packet *p, struct iovec iov[2 * LENT_MAX + 1])
+{
+	uint8_t *own = p->octets.p + p->octets.head;
+	size_t at = 0;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < p->lent_n; i++) {
+		const struct lent *t = &p->lent[i];
+		gsize octets_n;
+		const void *octets = g_bytes_get_data(t->bytes, &octets_n);
+
+		if (t->at > at)
+			iov[n++] = (struct iovec){.iov_base = own + at, .iov_len = t->at - at};
+		iov[n++] =
+			(struct iovec){.iov_base = (void *)(uintptr_t)octets, .iov_len = octets_n};
+		at = t->at;
+	}
+	if (rs_buf_n(&p->octets) > at)
+		iov[n++] =
+			(struct iovec){.iov_base = own + at, .iov_len = rs_buf_n(&p->octets) - at};
+	return n;
+}
+
 /* 1: gone, 0: the kernel has no room, -1: the link is broken. */
 static int send_packet(struct rs_link *l, struct packet *p)
 {
-	struct rs_slice s = rs_buf_slice(&p->octets);
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int) * RS_MSG_FDS_MAX)];
 	} control;
-	struct iovec iov = {.iov_base = p->octets.p + p->octets.head, .iov_len = s.n};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct iovec iov[2 * LENT_MAX + 1];
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = gather(p, iov)};
 	ssize_t rc;
 
 	if (p->fds_n) {
@@ -235,7 +325,7 @@ void rs_link_flush(struct rs_link *l)
 	struct packet *p;
 
 	while (!l->closing && !l->broken && (p = g_queue_peek_head(&l->out))) {
-		size_t n = rs_buf_n(&p->octets);
+		size_t n = packet_n(p);
 		int rc = n ? send_packet(l, p) : 1;
 
 		if (rc == 0) {
@@ -247,7 +337,7 @@ void rs_link_flush(struct rs_link *l)
 			return;
 		}
 		l->queued -= n;
-		packet_free(g_queue_pop_head(&l->out));
+		packet_done(l, g_queue_pop_head(&l->out));
 	}
 	if (!l->closing)
 		poll_for(l, UV_READABLE);
@@ -337,7 +427,8 @@ static int read_packet(struct rs_link *l)
 		ok = one(l, &rest, fds, fds_n, &at);
 	while (at < fds_n)
 		close(fds[at++]);
-	explicit_bzero(l->in, (size_t)n);
+	if (l->secret)
+		explicit_bzero(l->in, (size_t)n);
 	if (!ok)
 		end(l, "the other role sent a message that may not be");
 	return l->closing ? -1 : 1;
@@ -372,6 +463,9 @@ void rs_link_drain(struct rs_link *l)
 
 static void poll_for(struct rs_link *l, int events)
 {
+	if (l->waits_for == events)
+		return;
+	l->waits_for = events;
 	(void)uv_poll_start(&l->poll, events, on_poll);
 }
 
@@ -386,6 +480,7 @@ int rs_link_create(uv_loop_t *loop, int fd, enum rs_role self, enum rs_role peer
 	l->peer = peer;
 	l->ops = ops;
 	l->arg = arg;
+	l->secret = rs_msg_may(self, peer, RS_MSG_LOGIN) || rs_msg_may(peer, self, RS_MSG_LOGIN);
 	g_queue_init(&l->out);
 	/* larger buffers only save wake-ups; without the right to them the link works all the same */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));

@@ -4,6 +4,7 @@
 #ifndef RS_SERVER_LINK_H
 #define RS_SERVER_LINK_H
 
+#include <glib.h>
 #include <uv.h>
 
 #include "server/msg.h"
@@ -34,6 +35,8 @@ void rs_link_u16(struct rs_link *l, uint16_t v);
 void rs_link_u32(struct rs_link *l, uint32_t v);
 void rs_link_u64(struct rs_link *l, uint64_t v);
 void rs_link_octets(struct rs_link *l, struct rs_slice s);
+void rs_link_bytes(
+	struct rs_link *l, GBytes *b);      /* the same without a copy; referenced until sent */
 void rs_link_fd(struct rs_link *l, int fd); /* taken: closed when it was sent */
 void rs_link_end(struct rs_link *l);
 

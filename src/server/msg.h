@@ -28,7 +28,9 @@
 
 #define RS_MSG_PACKET_MAX 131072u
 #define RS_MSG_FDS_MAX    64u
-#define RS_MSG_INLINE_MAX 65536u /* octets of a body or of DATA in one message */
+#define RS_MSG_INLINE_MAX 65536u /* octets of DATA in one message */
+#define RS_MSG_BODY_MAX \
+	16384u /* octets of a body in one message; a larger one goes as a descriptor */
 
 #define RS_MSG_TXN_BITS 20
 #define RS_MSG_TXN_MASK ((UINT64_C(1) << RS_MSG_TXN_BITS) - 1)

@@ -19,8 +19,7 @@
 #include "server/role.h"
 #include "server/store.h"
 
-#define INLINE_MAX    16384u /* a larger message goes as a descriptor                        */
-#define READ_ROWS_MAX 256u   /* rows of one READ                                             */
+#define READ_ROWS_MAX 256u /* rows of one READ                                             */
 #define RCPTS_MAX     10000u
 #define STOP_POLL_MS  20
 #define OPEN_TRIES    5  /* more, where another process has the mailbox … */
@@ -40,8 +39,8 @@ struct sess {
 	char *user;
 	char *mailbox; /* of a POP3 session */
 	struct rs_store_drop *drop;
-	GHashTable *asked; /* struct reading, struct writing: owned */
-	unsigned tries_n;  /* to open it */
+	GQueue asked;     /* struct reading, struct writing: owned */
+	unsigned tries_n; /* to open it */
 	bool opening;
 	bool deciding; /* COMMIT came */
 	bool gone;     /* CLOSE or the front's end came while OPENING */
@@ -91,6 +90,7 @@ static gboolean sess_equal(gconstpointer a, gconstpointer b)
 static void sess_free(gpointer p)
 {
 	struct sess *s = p;
+	GList *link;
 	struct stores *st = s->proc->arg;
 
 	if (s->drop)
@@ -99,7 +99,8 @@ static void sess_free(gpointer p)
 		g_hash_table_remove(st->held, s->mailbox);
 	if (s->deliv && !s->ending)
 		st->store->ops->deliv_abort(s->deliv);
-	g_hash_table_unref(s->asked);
+	while ((link = g_queue_pop_head_link(&s->asked)))
+		g_free(link->data);
 	if (s->mailboxes)
 		g_ptr_array_unref(s->mailboxes);
 	if (s->rcpts)
@@ -123,7 +124,7 @@ static struct sess *sess_new(struct rs_proc *r, uint32_t front, uint64_t id)
 	s->front = front;
 	s->id = id;
 	s->proc = r;
-	s->asked = g_hash_table_new_full(NULL, NULL, g_free, NULL);
+	g_queue_init(&s->asked);
 	g_hash_table_add(((struct stores *)r->arg)->sessions, s);
 	return s;
 }
@@ -136,6 +137,19 @@ static void sess_end(struct sess *s)
 	s->gone = true;
 	if (!s->opening && !s->ending)
 		g_hash_table_remove(st->sessions, s);
+}
+
+/* What the store was asked for is told the session by its first member, and goes with it. */
+static void asked_add(struct sess *s, GList *link, void *what)
+{
+	link->data = what;
+	g_queue_push_tail_link(&s->asked, link);
+}
+
+static void asked_done(struct sess *s, GList *link)
+{
+	g_queue_unlink(&s->asked, link);
+	g_free(link->data);
 }
 
 /* The link to its front; NULL when that died. */
@@ -301,12 +315,12 @@ static bool on_open(struct rs_proc *r, struct rs_msg_in *m)
 /* --- reading ------------------------------------------------------------------------------- */
 
 struct reading {
+	GList link;
 	struct sess *sess;
 	uint32_t row;
 };
 
-static void on_read(
-	void *arg, enum rs_store_err err, struct rs_slice octets, int fd, const char *why)
+static void on_read(void *arg, enum rs_store_err err, GBytes *octets, int fd, const char *why)
 {
 	struct reading *rd = arg;
 	struct sess *s = rd->sess;
@@ -323,14 +337,14 @@ static void on_read(
 		rs_link_u8(l, (uint8_t)err);
 		rs_link_u8(l, 1);
 		rs_link_u64(l, 0);
-		rs_link_octets(l, octets);
+		rs_link_bytes(l, octets);
 		if (fd >= 0)
 			rs_link_fd(l, fd);
 		rs_link_end(l);
 	} else if (fd >= 0) {
 		close(fd);
 	}
-	g_hash_table_remove(s->asked, rd);
+	asked_done(s, &rd->link);
 }
 
 static bool on_read_msg(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
@@ -354,8 +368,8 @@ static bool on_read_msg(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 		struct reading *rd = g_new(struct reading, 1);
 
 		*rd = (struct reading){.sess = s, .row = row};
-		g_hash_table_add(s->asked, rd);
-		st->store->ops->read(s->drop, row, INLINE_MAX, on_read, rd);
+		asked_add(s, &rd->link, rd);
+		st->store->ops->read(s->drop, row, RS_MSG_BODY_MAX, on_read, rd);
 	}
 	return true;
 }
@@ -435,6 +449,7 @@ static bool on_rcpt_open(struct rs_proc *r, struct rs_msg_in *m)
 }
 
 struct writing {
+	GList link;
 	struct sess *sess;
 	uint32_t n;
 };
@@ -451,7 +466,7 @@ static void on_written(void *arg, enum rs_store_err err, const char *why)
 		rs_link_u32(l, w->n);
 		rs_link_end(l);
 	}
-	g_hash_table_remove(w->sess->asked, w);
+	asked_done(w->sess, &w->link);
 }
 
 static void deliv_open(struct sess *s)
@@ -478,7 +493,7 @@ static bool on_data(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 	deliv_open(s);
 	w = g_new(struct writing, 1);
 	*w = (struct writing){.sess = s, .n = (uint32_t)octets.n};
-	g_hash_table_add(s->asked, w);
+	asked_add(s, &w->link, w);
 	st->store->ops->deliv_write(s->deliv, octets, on_written, w);
 	return true;
 }

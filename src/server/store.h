@@ -12,6 +12,7 @@
 #ifndef RS_SERVER_STORE_H
 #define RS_SERVER_STORE_H
 
+#include <glib.h>
 #include <uv.h>
 
 #include "base/err.h"
@@ -42,10 +43,10 @@ struct rs_store_deliv; /* one message for one mailbox on its way in */
 typedef void (*rs_store_cb)(void *arg, enum rs_store_err err, const char *why);
 typedef void (*rs_store_open_cb)(
 	void *arg, enum rs_store_err err, struct rs_store_drop *drop, const char *why);
-/* Either octets (borrowed during the callback; offset 0, whole message) or fd >= 0 (owned by the
- * callee) from which the whole stored message can be read; line ends as stored (LF or CRLF). */
+/* Either octets (the whole message; referenced by who keeps them) or fd >= 0 (owned by the callee) from
+ * which the whole stored message can be read; line ends as stored (LF or CRLF). */
 typedef void (*rs_store_read_cb)(
-	void *arg, enum rs_store_err err, struct rs_slice octets, int fd, const char *why);
+	void *arg, enum rs_store_err err, GBytes *octets, int fd, const char *why);
 /* `left` messages could not be removed although it was decided (they go at the next opening). */
 typedef void (*rs_store_commit_cb)(
 	void *arg, enum rs_store_err err, uint32_t left, const char *why);

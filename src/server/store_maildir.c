@@ -257,47 +257,28 @@ static struct rs_slice maildir_image(const struct rs_store_drop *d)
 	return rs_shown_image(d->drop);
 }
 
-/* A small message into memory; a large one stays a descriptor. */
-static int read_small(struct job *j)
-{
-	struct stat st;
-	size_t got = 0;
-
-	if (fstat(j->fd, &st) < 0)
-		return rs_err_set(&j->err, RS_EIO, "fstat: %s", g_strerror(errno));
-	if ((uint64_t)st.st_size > j->inline_max)
-		return 0;
-	j->octets_n = (size_t)st.st_size;
-	j->octets = g_malloc(j->octets_n + 1);
-	while (got < j->octets_n) {
-		ssize_t n = pread(j->fd, j->octets + got, j->octets_n - got, (off_t)got);
-
-		if (n <= 0)
-			return rs_err_set(&j->err, RS_EIO, "a message could not be read: %s",
-				n ? g_strerror(errno) : "it became shorter");
-		got += (size_t)n;
-	}
-	close(j->fd);
-	j->fd = -1;
-	return 0;
-}
-
 static void read_work(struct job *j)
 {
 	struct rs_store_drop *d = j->owner;
+	struct rs_maildrop_body body;
 
-	j->fd = rs_shown_read_open(d->drop, j->row, &j->err);
-	j->rc = j->fd < 0 ? j->fd : read_small(j);
+	j->rc = rs_shown_read(d->drop, j->row, j->inline_max, &body, &j->err);
+	if (j->rc < 0)
+		return;
+	j->octets = body.octets;
+	j->octets_n = body.n;
+	j->fd = body.fd;
 }
 
 static void read_done(struct job *j)
 {
+	g_autoptr(GBytes) octets =
+		j->octets ? g_bytes_new_take(g_steal_pointer(&j->octets), j->octets_n) : NULL;
 	int fd = j->rc < 0 ? -1 : j->fd;
 
 	if (fd >= 0)
 		j->fd = -1; /* the callee's now */
-	j->cb.read(j->arg, store_err(j->rc), rs_slice(j->octets, j->rc < 0 ? 0 : j->octets_n), fd,
-		why(j));
+	j->cb.read(j->arg, store_err(j->rc), octets, fd, why(j));
 }
 
 static void maildir_read(

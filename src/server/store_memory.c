@@ -86,13 +86,9 @@ static void answer_give(const struct answer *a)
 	case OPENED:
 		a->cb.open(a->arg, a->err, a->drop, words(a->err));
 		break;
-	case READ: {
-		gsize n = 0;
-		const void *p = a->octets ? g_bytes_get_data(a->octets, &n) : NULL;
-
-		a->cb.read(a->arg, a->err, rs_slice(p, n), -1, words(a->err));
+	case READ:
+		a->cb.read(a->arg, a->err, a->octets, -1, words(a->err));
 		break;
-	}
 	case COMMITTED:
 		a->cb.commit(a->arg, a->err, 0, words(a->err));
 		break;

@@ -23,7 +23,7 @@ MAY = {
     "restante": {"base", "client", "restante"},
 }
 PURE = {"base", "proto"}
-PURE_SYSTEM = {"assert.h", "errno.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
+PURE_SYSTEM = {"assert.h", "emmintrin.h", "errno.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
                "stdlib.h", "string.h"}
 # memory, strings, and formatting into memory; stdio.h is there for vsnprintf only
 PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memchr", "memcmp", "strlen", "strcmp", "calloc",

@@ -167,6 +167,79 @@ static void dot_enc__long_lines(void **state)
 	free(out);
 }
 
+/* Chance that is the same every time. */
+static size_t chance(size_t below)
+{
+	static uint32_t x = 2463534242u;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return x % below;
+}
+
+/* Octets of what a message may hold, with runs longer than a block is. */
+static size_t random_message(uint8_t *out, size_t max)
+{
+	static const char few[] = "a.\r\n\n";
+	size_t n = chance(max);
+
+	for (size_t i = 0; i < n;) {
+		size_t run = chance(3) ? 1 : chance(150);
+		uint8_t c = (uint8_t)few[chance(sizeof(few) - 1)];
+
+		for (; run && i < n; run--)
+			out[i++] = c;
+	}
+	return n;
+}
+
+static size_t encode_randomly(
+	const uint8_t *in, size_t n, int64_t top, uint8_t *out, size_t out_n, uint64_t *octets)
+{
+	struct rs_dot_enc e;
+	size_t o = 0;
+
+	rs_dot_enc_init(&e, top);
+	for (size_t at = 0; at < n;) {
+		size_t chunk = 1 + chance(400);
+		size_t window = 8 + chance(500);
+		size_t used;
+
+		o += rs_dot_enc(&e, in + at, RS_MIN(n - at, chunk), &used, out + o,
+			RS_MIN(out_n - o, window));
+		at += used;
+	}
+	*octets = rs_dot_enc_octets(&e);
+	return o + rs_dot_enc_end(&e, out + o);
+}
+
+/* A whole message goes block by block, one whose lines are counted does not: the same comes of it. */
+static void dot_enc__whole_is_as_line_by_line(void **state)
+{
+	enum { N = 2000 };
+	static uint8_t in[N];
+	static uint8_t fast[2 * N + 600];
+	static uint8_t slow[2 * N + 600];
+
+	for (int i = 0; i < 4000; i++) {
+		size_t n = random_message(in, N);
+		struct guard g;
+		uint64_t fast_octets;
+		uint64_t slow_octets;
+		size_t a;
+		size_t b;
+
+		guard_init(&g, in, n);
+		a = encode_randomly(g.p, n, -1, fast, sizeof(fast), &fast_octets);
+		b = encode_randomly(g.p, n, INT64_MAX, slow, sizeof(slow), &slow_octets);
+		guard_finish(&g);
+		assert_int_equal(a, b);
+		assert_memory_equal(fast, slow, a);
+		assert_true(fast_octets == slow_octets);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +248,7 @@ int main(void)
 		cmocka_unit_test(wire_count__same_under_every_chunk),
 		cmocka_unit_test(dot_enc__done_takes_all_and_writes_nothing),
 		cmocka_unit_test(dot_enc__long_lines),
+		cmocka_unit_test(dot_enc__whole_is_as_line_by_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -359,8 +359,10 @@ static bool whole_session(struct session *t)
 		size_t used;
 		enum rs_step step;
 
-		step = rs_pop3s_recv(
-			t->engine, (const uint8_t *)lines[i], strlen(lines[i]), &used, &t->ev);
+		/* in two pieces, so that the first must be kept */
+		(void)rs_pop3s_recv(t->engine, (const uint8_t *)lines[i], 3, &used, &t->ev);
+		step = rs_pop3s_recv(t->engine, (const uint8_t *)lines[i] + used,
+			strlen(lines[i]) - used, &used, &t->ev);
 		if (step == RS_EVENT && t->ev.kind == RS_S_LOGIN && logins++ == 0)
 			rs_pop3s_refuse(t->engine, RS_POP3_CODE_AUTH, NULL);
 		else if (step == RS_EVENT && t->ev.kind == RS_S_LOGIN)

@@ -62,15 +62,16 @@ static void on_open(void *arg, enum rs_store_err err, struct rs_store_drop *drop
 	answered(arg, err);
 }
 
-static void on_read(
-	void *arg, enum rs_store_err err, struct rs_slice octets, int fd, const char *why)
+static void on_read(void *arg, enum rs_store_err err, GBytes *octets, int fd, const char *why)
 {
 	struct box *b = arg;
 	char buf[65536];
 	ssize_t n;
 
 	g_string_truncate(b->octets, 0);
-	g_string_append_len(b->octets, (const char *)octets.p, (gssize)octets.n);
+	if (octets)
+		g_string_append_len(b->octets, g_bytes_get_data(octets, NULL),
+			(gssize)g_bytes_get_size(octets));
 	while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
 		g_string_append_len(b->octets, buf, n);
 	if (fd >= 0)
