@@ -62,47 +62,54 @@ static uint64_t ascii_of(struct rs_ascii_size *z, uint64_t wire)
 	return n == wire ? UINT64_MAX : n;
 }
 
-/* Read the file to its end, or (`header_only`) to that of its header; what was counted stays in *count. */
-static int read_through(int fd, uint64_t size, bool header_only, struct rs_ascii_size *z,
-	struct rs_wire_count *count)
+/* A file on its way through the counters. */
+struct measuring {
+	int fd;
+	uint64_t size;
+	uint64_t got; /* octets read from its beginning */
+	struct rs_wire_count count;
+	struct rs_ascii_size ascii;
+	uint8_t last; /* the last of them */
+};
+
+/* To the end of the file, or (`header_only`) to that of its header. */
+static int read_through(struct measuring *m, bool header_only)
 {
 	uint8_t buf[COUNT_CHUNK];
-	uint64_t got = 0;
 
-	while (got < size && !(header_only && z->over)) {
-		ssize_t n = pread(fd, buf, sizeof(buf), (off_t)got);
+	while (m->got < m->size && !(header_only && m->ascii.over)) {
+		ssize_t n = pread(m->fd, buf, sizeof(buf), (off_t)m->got);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return -EIO; /* it is being written to */
-		if (got == 0 && rs_header_is_ascii(buf, (size_t)n))
-			z->over = true;
-		rs_ascii_size_add(z, buf, (size_t)n);
+		if (m->got == 0 && rs_header_is_ascii(buf, (size_t)n))
+			m->ascii.over = true;
+		rs_ascii_size_add(&m->ascii, buf, (size_t)n);
 		if (!header_only)
-			rs_wire_count_add(count, buf, (size_t)n);
-		got += (uint64_t)n;
+			rs_wire_count_add(&m->count, buf, (size_t)n);
+		m->got += (uint64_t)n;
+		m->last = buf[n - 1];
 	}
-	return got <= size ? 0 : -EIO;
+	return m->got <= m->size ? 0 : -EIO;
 }
 
 /* Of a readable file of out->size octets. */
 static int measure(int fd, const struct rs_maildir_name *n, struct rs_sizes *out)
 {
 	bool told = n->size == out->size && n->wire >= out->size && n->wire != UINT64_MAX;
-	struct rs_wire_count count;
-	struct rs_ascii_size z;
-	uint8_t last = '\n';
+	struct measuring m = {.fd = fd, .size = out->size, .last = '\n'};
 	int rc;
 
-	rs_wire_count_init(&count);
-	rs_ascii_size_init(&z);
-	rc = read_through(fd, out->size, told, &z, &count);
-	if (rc == 0 && told && out->size)
-		rc = pread(fd, &last, 1, (off_t)out->size - 1) == 1 ? 0 : -EIO;
-	out->wire = told ? n->wire + (last == '\n' ? 0 : 2) : rs_wire_count_end(&count);
-	out->ascii = ascii_of(&z, out->wire);
-	rs_ascii_size_finish(&z);
+	rs_wire_count_init(&m.count);
+	rs_ascii_size_init(&m.ascii);
+	rc = read_through(&m, told);
+	if (rc == 0 && m.got < m.size) /* a small file has been read whole */
+		rc = pread(fd, &m.last, 1, (off_t)m.size - 1) == 1 ? 0 : -EIO;
+	out->wire = told ? n->wire + (m.last == '\n' ? 0 : 2) : rs_wire_count_end(&m.count);
+	out->ascii = ascii_of(&m.ascii, out->wire);
+	rs_ascii_size_finish(&m.ascii);
 	return rc;
 }
 

@@ -1,9 +1,10 @@
-/* cmd_mailbox.c - restanted mailbox list|verify|repair ADDRESS. Works on the files; the service may run. */
+/* cmd_mailbox.c - restanted mailbox list|verify|repair|expire ADDRESS. Works on the files; the service may run. */
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "maildir/expire.h"
 #include "maildir/quota.h"
 #include "maildir/lock.h"
 #include "maildir/repair.h"
@@ -207,12 +208,53 @@ static int repair(struct what *w, struct rs_err *err)
 
 /* --- the command --------------------------------------------------------------------------- */
 
+/* --- expire -------------------------------------------------------------------------------- */
+
+static int expire_folder(const struct what *w, const char *path, uint32_t *n, struct rs_err *err)
+{
+	const struct rs_expire_of of = {.path = path,
+		.account = w->box.path,
+		.days = w->box.rules.expire_days,
+		.now_s = (int64_t)time(NULL)};
+	struct rs_maildrop *d = NULL;
+	int rc = rs_maildrop_open_of(rs_fs_posix(), path, w->box.path, &d, err);
+
+	if (rc == 0)
+		rc = rs_expire(rs_fs_posix(), &of, &d, n, err);
+	rs_maildrop_destroy(&d);
+	return rc;
+}
+
+/* What an opening of each folder by POP3 would remove, for mailboxes that nobody opens. */
+static int expire(struct what *w, struct rs_err *err)
+{
+	g_autoptr(GPtrArray) folders = mailbox_folders(w->box.path);
+	uint32_t removed = 0;
+	int rc = 0;
+
+	for (guint i = 0; i < folders->len && rc == 0 && w->box.rules.expire_days; i++) {
+		uint32_t n = 0;
+
+		rc = expire_folder(w, g_ptr_array_index(folders, i), &n, err);
+		removed += n;
+	}
+	if (rc < 0)
+		return rc;
+	json_object_set_int_member(w->answer, "removed", removed);
+	if (!w->json && w->box.rules.expire_days)
+		(void)printf("%u messages older than %u days removed\n", removed,
+			w->box.rules.expire_days);
+	else if (!w->json)
+		(void)printf("nothing expires here: [store] expire, or expire= of the user\n");
+	return told(w, RS_EXIT_OK);
+}
+
 static int run(struct what *w, const char *verb, const char *conf_file, struct rs_err *err)
 {
 	static const struct {
 		const char *verb;
 		int (*fn)(struct what *w, struct rs_err *err);
-	} verbs[] = {{"list", list}, {"verify", verify}, {"repair", repair}};
+	} verbs[] = {{"list", list}, {"verify", verify}, {"repair", repair}, {"expire", expire}};
 	struct rs_conf *conf = NULL;
 	int (*fn)(struct what *, struct rs_err *) = NULL;
 	int rc;
@@ -222,7 +264,7 @@ static int run(struct what *w, const char *verb, const char *conf_file, struct r
 			fn = verbs[i].fn;
 	}
 	if (!fn)
-		return cmd_usage("mailbox wants list, verify or repair, and an ADDRESS");
+		return cmd_usage("mailbox wants list, verify, repair or expire, and an ADDRESS");
 	rc = rs_conf_load(conf_file, &conf, NULL, NULL, err);
 	if (rc == 0 && !conf->store_path)
 		rc = rs_err_set(
@@ -255,12 +297,13 @@ int cmd_mailbox(int argc, char **argv)
 	int rc;
 
 	if (!cmd_options(&argc, &argv,
-		    "list|verify|repair ADDRESS - what is in a mailbox, and whether it is as it "
+		    "list|verify|repair|expire ADDRESS - what is in a mailbox, and whether it is "
+		    "as it "
 		    "must be",
 		    entries, &file, &status))
 		return status;
 	if (argc != 3)
-		return cmd_usage("mailbox wants list, verify or repair, and an ADDRESS");
+		return cmd_usage("mailbox wants list, verify, repair or expire, and an ADDRESS");
 	w.address = argv[2];
 	w.answer = json_object_new();
 	json_object_set_string_member(w.answer, "address", w.address);

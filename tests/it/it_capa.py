@@ -6,6 +6,7 @@ import glob
 import os
 import socket
 import ssl
+import subprocess
 import sys
 import time
 
@@ -279,6 +280,21 @@ def _():
             assert ok(p.ask(b"STAT")).split()[1] == str(len(left) + 1).encode()
             ok(p.ask(b"QUIT"))
         assert s.log_text().count(" expired ") == 3, s.log_text()
+        # and without a login, in a folder too; not while a session has it
+        path, kept = old_message(s, ANNA, 50), old_message(s, ANNA, 3)
+        holder = Session(s, tls=True)
+        ok(holder.login())  # removes it
+        assert not os.path.exists(path)
+        path = old_message(s, ANNA, 50)
+        run = [s.program, "mailbox", "expire", ANNA, "-c", s.conf]
+        assert subprocess.run(run, check=False, capture_output=True).returncode == 75
+        ok(holder.ask(b"QUIT"))
+        end = time.monotonic() + 30
+        while (done := subprocess.run(run, check=False, capture_output=True)).returncode == 75:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert done.returncode == 0 and b"1 messages older than 30 days" in done.stdout, done
+        assert not os.path.exists(path) and os.path.exists(kept)
         assert told == {ANNA: [["EXPIRE", "30"]], BERT: [["EXPIRE", "90"]], "carl@example.org": [["EXPIRE", "30"]]}, told
 
 
