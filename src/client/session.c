@@ -147,6 +147,17 @@ static int start_tls(struct rs_session *s, struct rs_err *err)
 	return rc == 0 ? capabilities(s, err) : rc;
 }
 
+/* Messages as they are stored, with UTF-8 in their headers where it is (RFC 6856): else a server may send them
+ * turned into ASCII. One that refuses is taken as it is. */
+static int ask_for_utf8(struct rs_session *s, struct rs_err *err)
+{
+	struct rs_pop3c_event ev;
+
+	if (!(rs_pop3c_caps(s->engine) & RS_CAP_UTF8))
+		return 0;
+	return rs_session_ask(s, RS_POP3_UTF8, NULL, &ev, err);
+}
+
 /* --- login --------------------------------------------------------------------------------- */
 
 static int login_refused(struct rs_session *s, const struct rs_pop3c_event *ev, struct rs_err *err)
@@ -251,6 +262,8 @@ int rs_session_open(const struct rs_account *a, const struct rs_secret *password
 		rc = capabilities(s, err);
 	if (rc == 0 && a->pop3_security == RS_SECURITY_STARTTLS)
 		rc = start_tls(s, err);
+	if (rc == 0)
+		rc = ask_for_utf8(s, err);
 	if (rc == 0)
 		rc = login(s, password, err);
 	if (rc < 0)
