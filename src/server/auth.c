@@ -27,6 +27,8 @@ static void exchange_free(gpointer p)
 	struct auth_exchange *e = p;
 
 	rs_sasl_server_destroy(&e->sasl);
+	rs_user_free(e->user);
+	g_free(e->channel);
 	g_free(e);
 }
 
@@ -110,6 +112,8 @@ static bool auth_message(struct rs_proc *r, enum rs_role peer, uint32_t index, s
 		return false;
 	if (m->type == RS_MSG_LOGIN)
 		return auth_on_login(r, index, m);
+	if (m->type == RS_MSG_CHANNEL)
+		return auth_on_channel(r, index, m);
 	if (m->type == RS_MSG_RCPT)
 		return auth_on_rcpt(r, index, m);
 	session = rs_msg_u64(m); /* LOGIN_GONE */

@@ -1,5 +1,5 @@
 /* auth_int - the pieces of the auth role: auth.c (role, exchanges, finding a user), auth_login.c (is this
- * the user?), auth_rcpt.c (does this address live here?).
+ * the user?), auth_sasl.c (… by a SASL mechanism), auth_rcpt.c (does this address live here?).
  *
  * An exchange (front, session), auth_login.c:
  *   IDLE --LOGIN--> WAITING (database, then hash) --yes--> gone (OPEN to the store)   --no--> gone (REFUSED)
@@ -35,11 +35,23 @@ struct auth_exchange {
 	uint64_t session;
 	uint64_t serial;
 	enum rs_service service;
-	uint64_t source;             /* where it comes from (auth_delay.h) … */
-	uint64_t account;            /* … and whose login it would be; 0: not known yet */
-	struct rs_sasl_server *sasl; /* NULL: not SASL */
+	uint64_t source;              /* where it comes from (auth_delay.h) … */
+	uint64_t account;             /* … and whose login it would be; 0: not known yet */
+	struct rs_sasl_server *sasl;  /* NULL: not SASL */
+	struct rs_user *user;         /* SCRAM: who comes in when it is proven */
+	struct auth_channel *channel; /* what CHANNEL told before; NULL: nothing */
 	bool waiting;
 	char folder[RS_FOLDER_NAME_MAX + 1]; /* of user+folder; "": the main one */
+};
+
+/* What a front says of the connection of a login (RS_MSG_CHANNEL). */
+struct auth_channel {
+	bool plus_offered;
+	uint8_t exporter[64];
+	size_t exporter_n;
+	uint8_t end_point[64];
+	size_t end_point_n;
+	char names[]; /* of the user, in a certificate that verified; LF between, "": none */
 };
 
 /* --- users (auth.c) ------------------------------------------------------------------------ */
@@ -67,6 +79,25 @@ void auth_exchange_forget(struct auth *a, uint32_t front, uint64_t session);
 /* --- messages ------------------------------------------------------------------------------ */
 
 bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
+bool auth_on_channel(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
 bool auth_on_rcpt(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
+
+/* --- logins -------------------------------------------------------------------------------- */
+
+/* auth_login.c. The exchange is over with refuse and let_in. */
+void auth_refuse(struct rs_proc *r, struct auth_exchange *e, enum rs_pop3_code code);
+void auth_challenge(struct rs_proc *r, struct auth_exchange *e, struct rs_slice octets);
+/* Whose login it would be: what is refused counts against him. */
+void auth_account(struct auth_exchange *e, struct rs_slice given);
+/* Is it the password? Then he comes in. */
+void auth_check_password(
+	struct rs_proc *r, struct auth_exchange *e, struct rs_slice user, struct rs_slice password);
+bool auth_may_come_in(const struct rs_user *u, enum rs_service service);
+/* It is `u` (taken), if he may come in. */
+void auth_let_in(struct rs_proc *r, struct auth_exchange *e, struct rs_user *u);
+
+/* auth_sasl.c. False: the front sends what does not fit. */
+bool auth_sasl(struct rs_proc *r, struct auth_exchange *e, bool first, struct rs_slice mech,
+	struct rs_slice response);
 
 #endif

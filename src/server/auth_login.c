@@ -8,6 +8,8 @@
 #include "server/address.h"
 #include "server/counts.h"
 
+#define CHANNEL_NAMES_MAX 4096u /* eight names of a certificate */
+
 /* A question that is on its way: to the database, then to a worker thread. */
 struct login {
 	uv_work_t work;
@@ -34,6 +36,14 @@ static uint32_t delay_of(const struct auth *a, const struct auth_exchange *e, bo
 		return 0;
 	return right ? rs_delays_succeeded(a->delays, e->source, e->account, now)
 		     : rs_delays_failed(a->delays, e->source, e->account, now);
+}
+
+/* A name that nobody has is an account too; one in other letters the same. */
+void auth_account(struct auth_exchange *e, struct rs_slice given)
+{
+	char name[256];
+
+	e->account = rs_user_name_clean(given, name) == 0 ? rs_counts_user(name) : 1;
 }
 
 static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_pop3_code code)
@@ -148,11 +158,33 @@ static void let_in(struct rs_proc *r, struct auth_exchange *e, struct rs_user *u
 	uv_timer_start(&h->timer, on_held_over, delay_ms, 0);
 }
 
-static bool may_come_in(const struct rs_user *u, enum rs_service service)
+bool auth_may_come_in(const struct rs_user *u, enum rs_service service)
 {
 	bool pop3 = service == RS_SERVICE_POP3 || service == RS_SERVICE_POP3S;
 
 	return !u->disabled && (pop3 ? u->pop3 : u->smtp);
+}
+
+void auth_refuse(struct rs_proc *r, struct auth_exchange *e, enum rs_pop3_code code)
+{
+	refuse(r, e->front, e->session, code);
+}
+
+void auth_challenge(struct rs_proc *r, struct auth_exchange *e, struct rs_slice octets)
+{
+	if (r->fronts[e->front])
+		challenge(r->fronts[e->front], e->session, octets);
+}
+
+void auth_let_in(struct rs_proc *r, struct auth_exchange *e, struct rs_user *u)
+{
+	e->account = u ? rs_counts_user(u->name) : e->account;
+	if (u && auth_may_come_in(u, e->service)) {
+		let_in(r, e, u);
+		return;
+	}
+	auth_refuse(r, e, RS_POP3_CODE_AUTH);
+	rs_user_free(u);
 }
 
 /* --- asking -------------------------------------------------------------------------------- */
@@ -184,14 +216,14 @@ static void answer(struct login *j)
 	struct auth_exchange *e = auth_exchange_find(r->arg, j->front, j->session);
 
 	if (e && e->serial == j->serial) {
-		if (j->rc == 0 && j->user && !may_come_in(j->user, e->service))
+		if (j->rc == 0 && j->user && !auth_may_come_in(j->user, e->service))
 			rs_log(RS_LOG_INFO, "not-for-this-user", "id", rs_log_id(j->session),
 				"user", j->user->name, "why",
 				j->user->disabled ? "disabled" : "this service is switched off",
 				NULL);
 		if (j->rc == 0 && j->app)
 			log_app(j);
-		if (j->rc == 0 && j->user && may_come_in(j->user, e->service))
+		if (j->rc == 0 && j->user && auth_may_come_in(j->user, e->service))
 			let_in(r, e, g_steal_pointer(&j->user));
 		else
 			refuse(r, j->front, j->session,
@@ -260,14 +292,6 @@ static void on_user(struct rs_proc *r, void *arg, int rc, struct rs_user *u, con
 	}
 }
 
-/* A name that nobody has is an account too; one in other letters the same. */
-static uint64_t account_of(struct rs_slice given)
-{
-	char name[256];
-
-	return rs_user_name_clean(given, name) == 0 ? rs_counts_user(name) : 1;
-}
-
 /* `stamp` NULL: `secret` is the password; else it is the digest of APOP. */
 static void check(struct rs_proc *r, struct auth_exchange *e, struct rs_slice user,
 	struct rs_slice secret, const struct rs_slice *stamp)
@@ -279,7 +303,7 @@ static void check(struct rs_proc *r, struct auth_exchange *e, struct rs_slice us
 	j->session = e->session;
 	j->serial = e->serial;
 	e->waiting = true;
-	e->account = account_of(user);
+	auth_account(e, user);
 	if (rs_secret_create(user, &j->name) < 0 || rs_secret_create(secret, &j->given) < 0 ||
 		(stamp && rs_secret_create(*stamp, &j->stamp) < 0)) {
 		j->rc = -RS_ETEMP;
@@ -289,28 +313,13 @@ static void check(struct rs_proc *r, struct auth_exchange *e, struct rs_slice us
 	auth_find_user(r, user, false, on_user, j);
 }
 
-/* --- LOGIN --------------------------------------------------------------------------------- */
-
-static void step_sasl(struct rs_proc *r, struct auth_exchange *e, struct rs_slice in)
+void auth_check_password(
+	struct rs_proc *r, struct auth_exchange *e, struct rs_slice user, struct rs_slice password)
 {
-	struct rs_slice out;
-
-	switch (rs_sasl_server_step(e->sasl, in, &out)) {
-	case RS_SASL_CHALLENGE:
-		challenge(r->fronts[e->front], e->session, out);
-		break;
-	case RS_SASL_PASSWORD:
-		check(r, e, rs_sasl_server_user(e->sasl), rs_sasl_server_secret(e->sasl), NULL);
-		break;
-	case RS_SASL_KEYS:
-	case RS_SASL_TOKEN:
-	case RS_SASL_IDENTITY:
-	case RS_SASL_PROVEN:
-	case RS_SASL_FAILED:
-		refuse(r, e->front, e->session, RS_POP3_CODE_AUTH);
-		break;
-	}
+	check(r, e, user, password, NULL);
 }
+
+/* --- LOGIN --------------------------------------------------------------------------------- */
 
 /* 0: this machine, or one that has no address. */
 static uint64_t source_of(struct rs_slice peer)
@@ -322,15 +331,6 @@ static uint64_t source_of(struct rs_slice peer)
 		rs_ip_is_loopback(&ip))
 		return 0;
 	return rs_ip_source(&ip);
-}
-
-/* False: the mechanism is none of ours. */
-static bool begin_sasl(struct auth_exchange *e, struct rs_slice mech)
-{
-	char name[24];
-
-	return rs_slice_copy(mech, name, sizeof(name)) == 0 &&
-	       rs_sasl_server_create(name, NULL, &e->sasl) == 0;
 }
 
 bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
@@ -354,7 +354,7 @@ bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 	e = auth_exchange_find(r->arg, front, session);
 	if (e && e->waiting)
 		return false; /* a second question before the first was answered */
-	if (kind != RS_LOGIN_SASL || first || !e)
+	if (kind != RS_LOGIN_SASL || !e || (first && (!e->channel || e->sasl)))
 		e = auth_exchange_new(r->arg, front, session);
 	e->service = (enum rs_service)service;
 	e->source = source_of(peer);
@@ -362,12 +362,34 @@ bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 		check(r, e, user, secret, kind == RS_LOGIN_APOP ? &stamp : NULL);
 		return true;
 	}
-	if (first && !begin_sasl(e, mech)) {
-		refuse(r, front, session, RS_POP3_CODE_SYS_TEMP);
-		return true;
-	}
-	if (!e->sasl)
+	return auth_sasl(r, e, first, mech,
+		has_secret ? (secret.p ? secret : rs_slice("", 0)) : rs_slice(NULL, 0));
+}
+
+bool auth_on_channel(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
+{
+	uint64_t session = rs_msg_u64(m);
+	bool plus = rs_msg_u8(m) != 0;
+	struct rs_slice exporter = rs_msg_octets(m);
+	struct rs_slice end_point = rs_msg_octets(m);
+	struct rs_slice names = rs_msg_octets(m);
+	struct auth_exchange *e = auth_exchange_find(r->arg, front, session);
+	struct auth_channel *c;
+
+	if (!rs_msg_end(m) || exporter.n > sizeof(c->exporter) ||
+		end_point.n > sizeof(c->end_point) || names.n > CHANNEL_NAMES_MAX ||
+		(e && e->waiting))
 		return false;
-	step_sasl(r, e, has_secret ? (secret.p ? secret : rs_slice("", 0)) : rs_slice(NULL, 0));
+	e = auth_exchange_new(r->arg, front, session);
+	c = e->channel = g_malloc0(sizeof(*c) + names.n + 1);
+	c->plus_offered = plus;
+	c->exporter_n = exporter.n;
+	c->end_point_n = end_point.n;
+	if (exporter.n)
+		memcpy(c->exporter, exporter.p, exporter.n);
+	if (end_point.n)
+		memcpy(c->end_point, end_point.p, end_point.n);
+	if (names.n)
+		memcpy(c->names, names.p, names.n);
 	return true;
 }

@@ -42,7 +42,6 @@ static struct rs_conf *conf_new(void)
 	c->idle_timeout_s = 600;
 	c->message_size = 128u << 20;
 	rs_rules_init(&c->rules);
-	c->mechanisms = g_strdup("PLAIN LOGIN");
 	return c;
 }
 
@@ -285,7 +284,7 @@ static int whole(struct reader *r)
 		 (!c->certificate || !c->key))
 		missing = "[tls] certificate and key";
 	if (!missing)
-		return whole_tls(r);
+		return whole_tls(r) < 0 ? -RS_ECONFIG : conf_login_whole(r->name, r->c, r->err);
 	return rs_err_set(r->err, RS_ECONFIG, "%s: %s is missing", r->name, missing);
 }
 

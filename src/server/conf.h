@@ -76,7 +76,7 @@ struct rs_conf {
 	/* [auth] */
 	char *users; /* "passwd-file:/path" */
 	enum rs_cleartext cleartext;
-	char *mechanisms; /* blank between; NULL: the default */
+	char *mechanisms; /* blank between, never NULL */
 	gboolean apop;
 	/* [store] */
 	enum rs_store_type store_type;

@@ -206,23 +206,6 @@ static const char *set_cleartext(struct rs_conf *c, const struct conf_key *k, co
 	return "must be never, loopback or always";
 }
 
-static const char *set_mechanisms(struct rs_conf *c, const struct conf_key *k, const char *value)
-{
-	g_auto(GStrv) parts = g_strsplit_set(value, " ,", -1);
-	g_autoptr(GString) list = g_string_new(NULL);
-
-	for (char **p = parts; *p; p++) {
-		if (!**p)
-			continue;
-		if (strcmp(*p, "PLAIN") != 0 && strcmp(*p, "LOGIN") != 0)
-			return "may hold PLAIN and LOGIN (others are not built yet)";
-		g_string_append_printf(list, "%s%s", list->len ? " " : "", *p);
-	}
-	g_free(c->mechanisms);
-	c->mechanisms = g_string_free(g_steal_pointer(&list), FALSE);
-	return NULL;
-}
-
 static const char *set_store_type(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
 	if (strcmp(value, "maildir") != 0 && strcmp(value, "memory") != 0)
@@ -380,7 +363,7 @@ const struct conf_key conf_keys[] = {
 	{"auth", "users", set_users, AT(users), 0, 0, "passwd-file:/PATH"},
 	{"auth", "cleartext", set_cleartext, 0, 0, 0,
 		"passwords without TLS: never, loopback, always"},
-	{"auth", "mechanisms", set_mechanisms, 0, 0, 0, "SASL mechanisms offered"},
+	{"auth", "mechanisms", conf_set_mechanisms, 0, 0, 0, "SASL mechanisms offered"},
 	{"auth", "apop", set_bool, AT(apop), 0, 0, "offer APOP (needs {PLAIN} passwords)"},
 	{"auth", "oauth-introspection", set_later, 0, 0, 0, "not built yet"},
 	{"auth", "oauth-jwks", set_later, 0, 0, 0, "not built yet"},

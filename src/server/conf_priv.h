@@ -19,4 +19,9 @@ struct conf_key {
 extern const struct conf_key conf_keys[];
 extern const size_t conf_keys_n;
 
+/* conf_login.c */
+const char *conf_set_mechanisms(struct rs_conf *c, const struct conf_key *k, const char *value);
+/* When all is read: fill in what was not given, and refuse what does not go together. */
+int conf_login_whole(const char *name, struct rs_conf *c, struct rs_err *err) RS_MUST_USE;
+
 #endif

@@ -283,6 +283,7 @@ static bool front_start(struct rs_proc *r)
 	uv_timer_start(&f->tick, on_tick, TICK_MS, TICK_MS);
 	r->loop.data = f;
 	r->arg = f;
+	front_login_init(f);
 	return load_tls(f);
 }
 

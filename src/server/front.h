@@ -28,6 +28,7 @@ struct front_sess_ops {
 struct front {
 	struct rs_proc *proc;
 	struct rs_tls *tls; /* NULL: no certificate */
+	char *mechs[2][2];  /* announced: with a channel binding, with a certificate of the user */
 	uint64_t next_id;
 	GHashTable *sessions;  /* id -> struct front_sess */
 	struct rs_conn *conns; /* list of all */
@@ -99,6 +100,14 @@ void front_later(struct rs_conn *c);
 /* front_proxy.c */
 bool front_proxy_wanted(const struct rs_conn *c);
 void front_proxy_begin(struct rs_conn *c);
+
+/* front_login.c */
+void front_login_init(struct front *f);
+/* The mechanisms that can be used on this connection now; blank between, borrowed from the front. */
+const char *front_mechs(const struct rs_conn *c);
+/* Before LOGIN of a first step: what auth must know of the connection for this mechanism. */
+void front_channel(
+	const struct rs_conn *c, struct rs_link *auth, uint64_t session, struct rs_slice mech);
 
 /* front_admin.c */
 bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);

@@ -82,6 +82,8 @@ static void ask_login(struct pop3 *p, const struct rs_pop3s_event *ev)
 	g_free(p->user);
 	p->user =
 		ev->user.n ? g_utf8_make_valid((const char *)ev->user.p, (gssize)ev->user.n) : NULL;
+	if (ev->login == RS_LOGIN_SASL && ev->first)
+		front_channel(p->sess.conn, l, p->sess.id, ev->mech);
 	rs_link_begin(l, RS_MSG_LOGIN);
 	rs_link_u64(l, p->sess.id);
 	rs_link_u8(l, (uint8_t)p->sess.conn->service);
@@ -593,6 +595,7 @@ static void on_tls_up(struct rs_conn *c)
 {
 	struct pop3 *p = c->driver;
 
+	p->cfg.mechs = front_mechs(c);
 	/* POP3S begins with TLS; only STLS has to tell the engine */
 	if (c->service == RS_SERVICE_POP3)
 		(void)rs_pop3s_tls_up(p->engine, rs_buf_n(&c->in));
@@ -729,8 +732,8 @@ static void configure(struct pop3 *p, const struct rs_conn *c)
 	p->cfg.limits = rs_pop3s_limits_default;
 	p->cfg.limits.idle_s = conf->idle_timeout_s;
 	p->cfg.limits.idle_pre_s = conf->pre_login_timeout_s;
-	p->cfg.mechs = conf->mechanisms;
-	p->cfg.mechs_plain = clear ? conf->mechanisms : "";
+	p->cfg.mechs = front_mechs(c);
+	p->cfg.mechs_plain = clear ? p->cfg.mechs : "";
 	p->cfg.implementation = conf->implementation ? "Restante" : NULL;
 	p->cfg.expire_days = expire_told(conf->rules.expire_days);
 	p->cfg.login_delay_s = conf->login_delay_s ? (int32_t)conf->login_delay_s : -1;

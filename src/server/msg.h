@@ -1,6 +1,6 @@
 /* msg - what the roles say to each other: every message, who may send it, what it carries.
  *
- *   front -> auth    LOGIN, LOGIN_GONE, RCPT          "is this the user?", "does this address live here?"
+ *   front -> auth    LOGIN, CHANNEL, LOGIN_GONE, RCPT          "is this the user?", "does this address live here?"
  *   auth  -> front   CHALLENGE, REFUSED, RCPT_REFUSED  only the noes; a yes goes on to the store
  *   auth  -> store   OPEN, RCPT_OPEN                   the only way a store learns of a session
  *   store -> front   OPENED, BODY, COMMITTED, LOST, RCPT_READY, DATA_ROOM, DELIVERED
@@ -60,6 +60,9 @@ enum rs_msg_type {
 	/* front -> auth */
 	RS_MSG_LOGIN, /* u64 session, u8 service, u8 tls, u8 login kind (enum rs_pop3s_login), u8 first,
 	                      u8 has_secret, octets mech, user, secret, apop timestamp, peer address */
+	RS_MSG_CHANNEL, /* u64 session, u8 a -PLUS was announced, octets tls-exporter, tls-server-end-point,
+	                   names in the client's certificate (LF between): of the LOGIN that comes
+	                   next, where its mechanism needs them */
 	RS_MSG_LOGIN_GONE, /* u64 session: forget its half-done exchange */
 	RS_MSG_RCPT,       /* u64 session, u32 rcpt, octets address */
 	/* auth -> front */

@@ -65,6 +65,8 @@ char *rs_tls_peer_names(SSL *ssl, enum rs_client_name how);
 
 #define RS_TLS_BINDING_MAX 64u
 
+/* Is there a binding at all? */
+bool rs_tls_binds(SSL *ssl);
 /* tls-exporter, RFC 9266: 32 octets; 0 below TLS 1.3. */
 size_t rs_tls_exporter(SSL *ssl, uint8_t out[RS_TLS_BINDING_MAX]);
 /* tls-server-end-point, RFC 5929 section 4: hash of our certificate; 0: it has none. */

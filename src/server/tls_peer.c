@@ -79,18 +79,29 @@ size_t rs_tls_exporter(SSL *ssl, uint8_t out[RS_TLS_BINDING_MAX])
 	return 32;
 }
 
-size_t rs_tls_end_point(SSL *ssl, uint8_t out[RS_TLS_BINDING_MAX])
+/* The hash that signs our certificate; NULL: its signature names none (EdDSA), so RFC 5929 defines nothing. */
+static const EVP_MD *end_point_hash(X509 *x)
 {
-	X509 *x = SSL_get_certificate(ssl);
-	const EVP_MD *md;
-	unsigned n = 0;
 	int hash;
 
 	if (!x || X509_get_signature_info(x, &hash, NULL, NULL, NULL) != 1) {
 		ERR_clear_error();
-		return 0; /* its signature names no hash (EdDSA): undefined in RFC 5929 */
+		return NULL;
 	}
-	md = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
+	return hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
+}
+
+bool rs_tls_binds(SSL *ssl)
+{
+	return SSL_version(ssl) >= TLS1_3_VERSION || end_point_hash(SSL_get_certificate(ssl));
+}
+
+size_t rs_tls_end_point(SSL *ssl, uint8_t out[RS_TLS_BINDING_MAX])
+{
+	X509 *x = SSL_get_certificate(ssl);
+	const EVP_MD *md = end_point_hash(x);
+	unsigned n = 0;
+
 	if (!md || EVP_MD_get_size(md) > (int)RS_TLS_BINDING_MAX ||
 		X509_digest(x, md, out, &n) != 1)
 		n = 0;

@@ -6,7 +6,7 @@ import sys
 
 root = sys.argv[1]
 with open(os.path.join(root, "src/server/conf_keys.c"), encoding="utf-8") as f:
-    keys = set(re.findall(r'^\t\{"([a-z]+)", "([a-z0-9-]+)", set_', f.read(), re.M))
+    keys = set(re.findall(r'^\t\{"([a-z]+)", "([a-z0-9-]+)", (?:conf_)?set_', f.read(), re.M))
 page = set()
 section = None
 with open(os.path.join(root, "data/man/restanted.conf.5"), encoding="utf-8") as f:

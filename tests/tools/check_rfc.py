@@ -16,7 +16,7 @@ SECTIONS = {
     "6856": "1 2 2.1 2.2 3 4 5 6 7",
     "6857": "3.1.1 3.1.8 3.2.4 3.2.5 3.2.6",
 }
-# Mail in: these have many sections for senders and relays; rows may name those of here only.
+# Mail in, SASL: these have many sections for others than us; rows may name those of here only.
 MAIL_IN = {
     "2033": "4.1 4.2 5",
     "5321": "2.3.8 3.3 4.1.1.4 4.1.1.5 4.1.1.10 4.1.2 4.4 4.5.1 4.5.2 4.5.3.1 4.5.3.1.8",
@@ -24,6 +24,11 @@ MAIL_IN = {
     "6531": "3.2",
     "3207": "4.2",
     "4954": "4",
+    "4422": "3.4 3.5 5",
+    "5802": "3 5 5.1 6 7",
+    "7677": "3 4",
+    "9266": "2 3",
+    "5929": "4.1",
 }
 LEVELS = {"-", "rule", "MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"}
 COLUMNS = ["section", "level", "rule", "function", "test"]

@@ -1,0 +1,68 @@
+/* front_login.c - what all protocols of the front need for a login: which mechanisms can be used on this
+ * connection, and what binds them to it. */
+#include "base/secret.h"
+#include "server/front.h"
+
+static char *list(const char *all, bool binding, bool certificate)
+{
+	g_auto(GStrv) names = g_strsplit(all, " ", -1);
+	GString *out = g_string_new(NULL);
+
+	for (char **name = names; *name; name++) {
+		if ((g_str_has_suffix(*name, "-PLUS") && !binding) ||
+			(g_str_equal(*name, "EXTERNAL") && !certificate))
+			continue;
+		g_string_append_printf(out, "%s%s", out->len ? " " : "", *name);
+	}
+	return g_string_free(out, FALSE);
+}
+
+void front_login_init(struct front *f)
+{
+	for (int binding = 0; binding < 2; binding++) {
+		for (int certificate = 0; certificate < 2; certificate++)
+			f->mechs[binding][certificate] =
+				list(f->proc->conf->mechanisms, binding, certificate);
+	}
+}
+
+static char *names_of(const struct rs_conn *c)
+{
+	const struct rs_conf *conf = c->front->proc->conf;
+
+	return conf->client_ca ? rs_tls_peer_names(c->ssl, conf->client_name) : NULL;
+}
+
+const char *front_mechs(const struct rs_conn *c)
+{
+	g_autofree char *names = NULL;
+
+	if (!c->ssl || c->shaking)
+		return c->front->mechs[0][0];
+	names = names_of(c);
+	return c->front->mechs[rs_tls_binds(c->ssl)][names != NULL];
+}
+
+void front_channel(
+	const struct rs_conn *c, struct rs_link *auth, uint64_t session, struct rs_slice mech)
+{
+	bool external = rs_slice_eq_str(mech, "EXTERNAL");
+	bool scram = rs_slice_istarts(mech, "SCRAM-");
+	bool plus =
+		scram && mech.n > 5 && rs_slice_eq_str(rs_slice_sub(mech, mech.n - 5, 5), "-PLUS");
+	uint8_t exporter[RS_TLS_BINDING_MAX];
+	uint8_t end_point[RS_TLS_BINDING_MAX];
+	g_autofree char *names = NULL;
+
+	if (!c->ssl || (!external && !scram))
+		return;
+	names = external ? names_of(c) : NULL;
+	rs_link_begin(auth, RS_MSG_CHANNEL);
+	rs_link_u64(auth, session);
+	rs_link_u8(auth, strstr(front_mechs(c), "-PLUS") != NULL);
+	rs_link_octets(auth, rs_slice(exporter, plus ? rs_tls_exporter(c->ssl, exporter) : 0));
+	rs_link_octets(auth, rs_slice(end_point, plus ? rs_tls_end_point(c->ssl, end_point) : 0));
+	rs_link_octets(auth, rs_slice_str(names));
+	rs_link_end(auth);
+	rs_wipe(exporter, sizeof(exporter));
+}
