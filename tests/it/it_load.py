@@ -16,7 +16,7 @@ RELEASE = bool(os.environ.get("RS_RELEASE_BUILD"))
 USERS = {f"user{i}@example.org": "secret" for i in range(6)}
 SECTIONS = {"auth": {"cleartext": "loopback"}, "limits": {"connections-per-address": "0"}}
 KILLS = 60 if LONG else 5  # of each role
-SOAK_S = 240 if LONG else 8
+SOAK_S = int(os.environ.get("RS_SOAK_S") or (240 if LONG else 8))
 
 
 def until(condition, what, seconds=60):

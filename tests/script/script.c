@@ -5,6 +5,27 @@
 
 #include "base/num.h"
 
+static const char *login_user = "a";
+static const char *login_password = "b";
+
+void script_set_login(const char *user, const char *password)
+{
+	login_user = user;
+	login_password = password;
+}
+
+gboolean script_line_fits(struct rs_slice got, const GString *want)
+{
+	if (g_str_has_suffix(want->str, "*\r\n"))
+		return got.n >= want->len - 3 && memcmp(got.p, want->str, want->len - 3) == 0;
+	return got.n == want->len && memcmp(got.p, want->str, got.n) == 0;
+}
+
+gboolean script_any(const GString *want)
+{
+	return strcmp(want->str, "%ANY%\r\n") == 0;
+}
+
 gboolean script_word(const char *text, const char *word, const char **rest)
 {
 	size_t n = strlen(word);
@@ -43,6 +64,18 @@ static const char *repeat(const char *p, GString *out)
 	return end + 1;
 }
 
+/* "%USER%" or "%PASS%" at p: append it; returns what follows, or NULL. */
+static const char *variable(const char *p, GString *out)
+{
+	if (g_str_has_prefix(p, "%USER%"))
+		g_string_append(out, login_user);
+	else if (g_str_has_prefix(p, "%PASS%"))
+		g_string_append(out, login_password);
+	else
+		return NULL;
+	return p + strlen("%USER%");
+}
+
 GString *script_unescape(const char *p)
 {
 	static const char from[] = "rnt0\\";
@@ -53,7 +86,7 @@ GString *script_unescape(const char *p)
 	while (*p) {
 		const char *known = p[0] == '\\' && p[1] ? strchr(from, p[1]) : NULL;
 
-		if (*p == '%' && (next = repeat(p, out))) {
+		if (*p == '%' && ((next = repeat(p, out)) || (next = variable(p, out)))) {
 			p = next;
 		} else if (known) {
 			g_string_append_c(out, to[known - from]);
@@ -111,6 +144,19 @@ static void event_add(struct script *s, const char *text)
 	g_array_append_val(s->events, e);
 }
 
+static void turn_clear(gpointer p)
+{
+	g_string_free(((struct script_turn *)p)->text, TRUE);
+}
+
+static void turn_add(struct script *s, char kind, guint line, const GString *text)
+{
+	struct script_turn t = {
+		.kind = kind, .line = line, .text = g_string_new_len(text->str, (gssize)text->len)};
+
+	g_array_append_val(s->turns, t);
+}
+
 static gboolean act_add(struct script *s, const char *text)
 {
 	struct script_event *e;
@@ -137,8 +183,9 @@ static void setting(struct script *s, const char *text)
 	g_hash_table_replace(s->settings, key, g_strdup(blank ? blank + 1 : ""));
 }
 
-static gboolean line_add(struct script *s, const char *line)
+static gboolean line_add(struct script *s, const char *line, guint number)
 {
+	g_autoptr(GString) w = NULL;
 	gboolean client = s->engine && strcmp(s->engine, "pop3c") == 0;
 	gboolean from_client = line[0] == 'C';
 	const char *text = line[0] && line[1] == ':' ? line + (line[2] == ' ' ? 3 : 2) : NULL;
@@ -151,17 +198,20 @@ static gboolean line_add(struct script *s, const char *line)
 	}
 	if (!text || !strchr("CSEA", line[0]))
 		return FALSE;
+	w = wire(text);
+	if (strchr("CS", line[0]))
+		turn_add(s, line[0], number, w);
+	else if (strcmp(line, "A: tls") == 0)
+		turn_add(s, 'T', number, w);
 	if (line[0] == 'E') {
 		event_add(s, text);
 	} else if (line[0] == 'A') {
 		return act_add(s, text);
 	} else if (from_client != client) {
-		g_autoptr(GString) w = wire(text);
-
 		g_string_append_len(g_ptr_array_index(s->segments, s->segments->len - 1), w->str,
 			(gssize)w->len);
 	} else {
-		g_ptr_array_add(s->output, wire(text));
+		g_ptr_array_add(s->output, g_steal_pointer(&w));
 	}
 	return TRUE;
 }
@@ -177,13 +227,15 @@ struct script *script_read(const char *file, char **why)
 	s->output = g_ptr_array_new_with_free_func(gstring_free);
 	s->events = g_array_new(FALSE, FALSE, sizeof(struct script_event));
 	g_array_set_clear_func(s->events, event_clear);
+	s->turns = g_array_new(FALSE, FALSE, sizeof(struct script_turn));
+	g_array_set_clear_func(s->turns, turn_clear);
 	g_ptr_array_add(s->segments, g_string_new(NULL));
 	*why = NULL;
 	if (!g_file_get_contents(file, &text, NULL, NULL))
 		*why = g_strdup("cannot be read");
 	lines = g_strsplit(text ? text : "", "\n", -1);
 	for (guint i = 0; lines[i] && !*why; i++) {
-		if (!line_add(s, lines[i]))
+		if (!line_add(s, lines[i], i + 1))
 			*why = g_strdup_printf(
 				"line %u is not of a transcript: %s", i + 1, lines[i]);
 	}
@@ -202,5 +254,6 @@ void script_free(struct script *s)
 	g_ptr_array_unref(s->segments);
 	g_ptr_array_unref(s->output);
 	g_array_unref(s->events);
+	g_array_unref(s->turns);
 	g_free(s);
 }

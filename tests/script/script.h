@@ -12,6 +12,13 @@ struct script_event {
 	GPtrArray *acts; /* char * */
 };
 
+/* What is said, in order, for a replay against a live server. */
+struct script_turn {
+	char kind;     /* 'C', 'S', or 'T': the handshake */
+	guint line;    /* of the file */
+	GString *text; /* borrowed from nobody: owned */
+};
+
 struct script {
 	char *engine;
 	GHashTable *settings; /* "flags" -> text … */
@@ -19,6 +26,7 @@ struct script {
 	GPtrArray *segments; /* GString *: input, cut where the owner starts TLS */
 	GPtrArray *output; /* GString *: expected lines with their CRLF; one may end in "*" CRLF */
 	GArray *events;    /* struct script_event */
+	GArray *turns;     /* struct script_turn */
 };
 
 struct script *script_read(const char *file, char **why); /* NULL: *why */
@@ -40,6 +48,14 @@ struct driver {
 extern const struct driver drive_pop3s;
 extern const struct driver drive_pop3c;
 extern const struct driver drive_lmtps;
+
+/* %USER% and %PASS% of transcripts; "a" and "b" until they are set. Lent. */
+void script_set_login(const char *user, const char *password);
+
+/* Does a line with its CRLF fit what is expected, which may end in "*" CRLF? */
+gboolean script_line_fits(struct rs_slice got, const GString *want);
+/* Is it %ANY%: any number of lines? */
+gboolean script_any(const GString *want);
 
 /* "login ok" begins with "login"? *rest is what follows. */
 gboolean script_word(const char *text, const char *word, const char **rest);
