@@ -232,7 +232,8 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 	if (err != RS_STORE_OK) {
 		rs_stats_add(RS_STAT_OPEN_FAILED, 1);
 		rs_stats_login(p->mech, RS_STATS_LOGIN_FAILED);
-		refuse(p, code_of(err), NULL);
+		/* a mailbox that is not there is an empty one: what is told here needs a person */
+		refuse(p, err == RS_STORE_GONE ? RS_POP3_CODE_SYS_PERM : code_of(err), NULL);
 		return true;
 	}
 	p->store = store;
