@@ -252,7 +252,7 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 	s->opening = false;
 	s->drop = drop;
 	if (drop)
-		g_hash_table_insert(st->held, s->mailbox, s);
+		g_hash_table_replace(st->held, s->mailbox, s); /* the key is of the session, too */
 	l = front_of(s);
 	if (!l) {
 		sess_end(s);

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
@@ -144,6 +145,26 @@ def _():
         dropped = login(s)
         hang_up(dropped)
         until(lambda: login(s).quit())
+
+
+@tap.case("many sessions of one user at once, again and again: each gets in or is told IN-USE")
+def _():
+    with rs_serve.Restanted(USERS, auth=CLEAR) as s:
+        replies = []
+
+        def one_by_one():
+            for _ in range(40):
+                try:
+                    login(s).quit()
+                except poplib.error_proto as e:
+                    replies.append(e.args[0].decode())
+        threads = [threading.Thread(target=one_by_one) for _ in range(6)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert all("[IN-USE]" in r for r in replies), replies[:3]
+        assert "role-ended" not in s.log_text()
 
 
 @tap.case("a session that hangs up deletes nothing, wherever it is cut")
