@@ -113,7 +113,7 @@ static int print_card(const struct rs_conf *conf, const struct rs_user *u, struc
 int cmd_user_card(const struct rs_conf *conf, const char *name, struct rs_err *err)
 {
 	struct rs_user *u = NULL;
-	int rc = rs_userdb_find_now(conf->users, name, &u, err);
+	int rc = rs_userdb_find_now(conf, name, &u, err);
 
 	if (rc == 0)
 		rc = print_card(conf, u, err);

@@ -50,7 +50,7 @@ int cmd_check_config(int argc, char **argv)
 	if (rc == 0)
 		rc = rs_tls_check(conf, &err);
 	if (rc == 0)
-		rc = rs_userdb_try(conf->users, &err);
+		rc = rs_userdb_try(conf, &err);
 	if (rc == 0) {
 		(void)printf("%s is in order\n", file);
 		print_pacc(conf);

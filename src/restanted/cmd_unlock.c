@@ -24,7 +24,7 @@ static char *mailbox_of(const struct rs_conf *conf, const char *address)
 	if (!conf->store_path || rs_user_name_clean(rs_slice_str(address), name) < 0)
 		return NULL;
 	nobody.name = name;
-	if (rs_userdb_find_now(conf->users, name, &u, NULL) < 0)
+	if (rs_userdb_find_now(conf, name, &u, NULL) < 0)
 		u = NULL;
 	if (rs_user_mailbox(u ? u : &nobody, conf->store_path, &path, NULL) < 0)
 		path = NULL;

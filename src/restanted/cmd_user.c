@@ -74,7 +74,7 @@ static int app_add(const struct order *o, struct rs_err *err)
 static int app_list(const struct order *o, struct rs_err *err)
 {
 	struct rs_user *u = NULL;
-	int rc = rs_userdb_find_now(o->conf->users, o->name, &u, err);
+	int rc = rs_userdb_find_now(o->conf, o->name, &u, err);
 
 	for (char **a = rc == 0 ? u->apps : NULL; a && *a; a++) {
 		char name[RS_APP_NAME_MAX + 1];
@@ -104,7 +104,7 @@ static int password(const struct order *o, struct rs_err *err)
 		return rc;
 	}
 	/* whoever is not there is told so before a password is typed */
-	rc = rs_userdb_find_now(o->conf->users, o->name, &u, err);
+	rc = rs_userdb_find_now(o->conf, o->name, &u, err);
 	rs_user_free(u);
 	if (rc == 0)
 		rc = new_field(o, &field, err);
@@ -235,8 +235,8 @@ static int list(const struct order *o, struct rs_err *err)
 	int rc;
 
 	if (!o->name[0])
-		return rs_userdb_each(o->conf->users, print_user, (void *)(uintptr_t)o, err);
-	rc = rs_userdb_find_now(o->conf->users, o->name, &u, err);
+		return rs_userdb_each(o->conf, print_user, (void *)(uintptr_t)o, err);
+	rc = rs_userdb_find_now(o->conf, o->name, &u, err);
 	if (rc == 0)
 		print_user((void *)(uintptr_t)o, u);
 	rs_user_free(u);

@@ -22,9 +22,9 @@ int mailbox_of(
 	*out = (struct rs_mailbox){.path = NULL};
 	if (rs_user_name_clean(rs_slice_str(address), name) < 0)
 		return rs_err_set(err, RS_ENOENT, "there is no user %s", address);
-	rc = rs_userdb_find_now(conf->users, name, &u, err);
+	rc = rs_userdb_find_now(conf, name, &u, err);
 	if (rc == -RS_ENOENT && rs_user_name_split(name, folder, false))
-		rc = rs_userdb_find_now(conf->users, name, &u, err);
+		rc = rs_userdb_find_now(conf, name, &u, err);
 	if (rc == 0)
 		rc = rs_mailbox_text(u, conf->store_path, folder, &text, err);
 	if (rc == 0)

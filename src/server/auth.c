@@ -148,7 +148,7 @@ static bool auth_start(struct rs_proc *r)
 	r->arg = a;
 	if (r->conf->failed_login_delay)
 		a->delays = rs_delays_create(RS_DELAY_ROWS_MAX);
-	if (rs_userdb_open(&r->loop, r->conf->users, &a->users, &err) == 0)
+	if (rs_userdb_open(&r->loop, r->conf, &a->users, &err) == 0)
 		return true;
 	rs_log(RS_LOG_ERROR, "no-users", "why", err.text, "cure",
 		"the auth role must be able to read it: chgrp it to the group of [server] "

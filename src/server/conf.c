@@ -40,6 +40,8 @@ static struct rs_conf *conf_new(void)
 	c->failed_login_delay = TRUE;
 	c->pre_login_timeout_s = 60;
 	c->idle_timeout_s = 600;
+	c->query_connections = 4;
+	c->query_timeout_s = 10;
 	c->message_size = 128u << 20;
 	rs_rules_init(&c->rules);
 	return c;
@@ -49,8 +51,8 @@ void rs_conf_destroy(struct rs_conf **cp)
 {
 	struct rs_conf *c = *cp;
 	char **texts[] = {&c->hostname, &c->state_dir, &c->run_dir, &c->user, &c->front_user,
-		&c->auth_user, &c->admin_group, &c->certificate, &c->key, &c->users, &c->mechanisms,
-		&c->store_path, &c->client_ca};
+		&c->auth_user, &c->admin_group, &c->certificate, &c->key, &c->users, &c->query,
+		&c->mechanisms, &c->store_path, &c->client_ca};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(*texts[i]);
@@ -275,6 +277,8 @@ static int whole(struct reader *r)
 		missing = "[listen] with at least one service, e.g. pop3s = 0.0.0.0:995";
 	else if (!c->users)
 		missing = "[auth] users";
+	else if (g_str_has_prefix(c->users, "sql:") && !c->query)
+		missing = "[auth] query, which finds a user in the database,";
 	else if (c->store_type == RS_STORE_MAILDIR && !c->store_path)
 		missing = "[store] path";
 	else if ((has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_POP3)) &&

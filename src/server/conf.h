@@ -74,7 +74,10 @@ struct rs_conf {
 	char *client_ca;              /* who signs certificates of users, NULL  */
 	enum rs_client_name client_name;
 	/* [auth] */
-	char *users; /* "passwd-file:/path" */
+	char *users; /* "passwd-file:/path", "sql:postgresql://…" */
+	char *query; /* of sql: */
+	guint query_connections;
+	guint query_timeout_s;
 	enum rs_cleartext cleartext;
 	char *mechanisms; /* blank between, never NULL */
 	gboolean apop;

@@ -188,9 +188,14 @@ static const char *set_client_name(struct rs_conf *c, const struct conf_key *k, 
 
 static const char *set_users(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
-	if (!g_str_has_prefix(value, "passwd-file:/"))
-		return "must be passwd-file:/PATH (pam: and sql: are not built yet)";
-	return set_text(c, k, value);
+	static const char *const kinds[] = {
+		"passwd-file:/", "sql:postgresql://", "sql:postgres://"};
+
+	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		if (g_str_has_prefix(value, kinds[i]))
+			return set_text(c, k, value);
+	}
+	return "must be passwd-file:/PATH or sql:postgresql://… (pam: is not built yet)";
 }
 
 static const char *set_cleartext(struct rs_conf *c, const struct conf_key *k, const char *value)
@@ -360,7 +365,12 @@ const struct conf_key conf_keys[] = {
 	{"tls", "client-ca", set_client_ca, AT(client_ca), 0, 0,
 		"PEM: who signs certificates of users (for EXTERNAL), and revocation lists"},
 	{"tls", "client-name", set_client_name, 0, 0, 0, "what names the user in it: email or cn"},
-	{"auth", "users", set_users, AT(users), 0, 0, "passwd-file:/PATH"},
+	{"auth", "users", set_users, AT(users), 0, 0, "passwd-file:/PATH or sql:postgresql://…"},
+	{"auth", "query", set_text, AT(query), 0, 0,
+		"of sql: what finds a user; %u address, %n name, %d domain"},
+	{"auth", "query-connections", set_uint, AT(query_connections), 1, 64, "to the database"},
+	{"auth", "query-timeout", set_uint, AT(query_timeout_s), 1, 300,
+		"seconds until a user who could not be asked for gets a temporary failure"},
 	{"auth", "cleartext", set_cleartext, 0, 0, 0,
 		"passwords without TLS: never, loopback, always"},
 	{"auth", "mechanisms", conf_set_mechanisms, 0, 0, 0, "SASL mechanisms offered"},

@@ -2,9 +2,35 @@
 #include "server/sandbox.h"
 
 #include <glib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "server/sql_conn.h"
+
+static bool is_sql(const struct rs_conf *c)
+{
+	return c->users && g_str_has_prefix(c->users, "sql:");
+}
+
+static struct rs_sandbox_ports sql_ports(const struct rs_conf *c)
+{
+	struct rs_sandbox_ports p = {.n = 0};
+
+	if (!rs_sql_ports(c->users + strlen("sql:"), p.port, G_N_ELEMENTS(p.port) - 1, &p.n))
+		p.any = true;
+	else if (p.n)
+		p.port[p.n++] = 53; /* names that do not fit into a datagram */
+	return p;
+}
+
+static unsigned needs_of_sql(const struct rs_conf *c)
+{
+	struct rs_sandbox_ports ports = sql_ports(c);
+
+	return ports.n || ports.any ? RS_NEED_CONNECT : RS_NEED_LOCAL;
+}
 
 /* The one table of who needs what. A role that comes joins here, with the least it can do with. */
 unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
@@ -13,8 +39,8 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 	case RS_ROLE_FRONT: /* meets the hostile octets: no file, no socket of its own, no thread */
 	case RS_ROLE_ADMIN: /* meets administrators and whoever reads the metrics: the same */
 		return RS_NEED_CLIENTS;
-	case RS_ROLE_AUTH: /* reads the users again when they change; hashes on threads */
-		return RS_NEED_READ | RS_NEED_THREADS;
+	case RS_ROLE_AUTH: /* reads the users again when they change, or asks a database; hashes on threads */
+		return RS_NEED_READ | RS_NEED_THREADS | (is_sql(c) ? needs_of_sql(c) : 0);
 	case RS_ROLE_STORE: /* mail, on threads */
 		return RS_NEED_READ | RS_NEED_THREADS |
 		       (c->store_type == RS_STORE_MAILDIR ? RS_NEED_WRITE : 0);
@@ -23,6 +49,13 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 		break;
 	}
 	return 0;
+}
+
+struct rs_sandbox_ports rs_sandbox_ports(enum rs_role role, const struct rs_conf *c)
+{
+	if (role == RS_ROLE_AUTH && is_sql(c) && needs_of_sql(c) == RS_NEED_CONNECT)
+		return sql_ports(c);
+	return (struct rs_sandbox_ports){.any = rs_sandbox_needs(role, c) & RS_NEED_CONNECT};
 }
 
 void rs_sandbox_begin(int first_unwanted_fd)

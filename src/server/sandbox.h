@@ -18,16 +18,26 @@
 
 /* What a role may need beyond what every process does (memory, time, links, log). */
 enum rs_need {
-	RS_NEED_CLIENTS = 1 << 0, /* accept connections, ask the kernel about them             */
-	RS_NEED_READ = 1 << 1,    /* open files to read, list folders                          */
-	RS_NEED_WRITE = 1 << 2,   /* make, link, rename, remove, sync files                    */
-	RS_NEED_THREADS = 1 << 3, /* the pool of libuv                                         */
-	RS_NEED_CONNECT = 1 << 4, /* sockets of its own, to ask others (database, relay, HTTP) */
-	RS_NEED_HELPERS = 1 << 5, /* PAM: modules are loaded late and may start a helper        */
-	RS_NEED_ANY_FILE = 1 << 6 /* PAM: modules read what they like; no Landlock             */
+	RS_NEED_CLIENTS = 1 << 0,  /* accept connections, ask the kernel about them             */
+	RS_NEED_READ = 1 << 1,     /* open files to read, list folders                          */
+	RS_NEED_WRITE = 1 << 2,    /* make, link, rename, remove, sync files                    */
+	RS_NEED_THREADS = 1 << 3,  /* the pool of libuv                                         */
+	RS_NEED_CONNECT = 1 << 4,  /* sockets of its own, to ask others (database, relay, HTTP) */
+	RS_NEED_HELPERS = 1 << 5,  /* PAM: modules are loaded late and may start a helper        */
+	RS_NEED_ANY_FILE = 1 << 6, /* PAM: modules read what they like; no Landlock            */
+	RS_NEED_LOCAL = 1 << 7     /* sockets of its own on this machine only (AF_UNIX)        */
 };
 
 unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c);
+
+/* Where a role with RS_NEED_CONNECT connects to by TCP; Landlock, where the kernel has that, allows nothing else. */
+struct rs_sandbox_ports {
+	bool any; /* it depends on what others say */
+	unsigned n;
+	uint16_t port[8];
+};
+
+struct rs_sandbox_ports rs_sandbox_ports(enum rs_role role, const struct rs_conf *c);
 
 void rs_sandbox_begin(int first_unwanted_fd);
 

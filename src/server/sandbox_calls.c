@@ -37,6 +37,7 @@
 #define THREADS   RS_NEED_THREADS
 #define CONNECT   RS_NEED_CONNECT
 #define HELPERS   RS_NEED_HELPERS
+#define LOCAL     RS_NEED_LOCAL
 #define SANITIZER (1u << 31) /* only in builds with a sanitizer */
 
 struct row {
@@ -170,15 +171,14 @@ static const struct row table[] = {
 	{"copy_file_range", WRITE},
 	/* the table of a maildrop goes to the front as a memory file */
 	{"memfd_create", READ},
-	/* asking others: a database, a relay, an authorization server */
-	{"socket", CONNECT},
-	{"connect", CONNECT},
-	{"bind", CONNECT}, /* libc binds to find the source address of a name's addresses */
-	{"sendmmsg", CONNECT},
-	{"recvmmsg", CONNECT},
-	{"socketpair", CONNECT},
-	{"select", CONNECT},
-	{"pselect6", CONNECT},
+	/* asking others: a database, a relay, an authorization server; socket: see conditions */
+	{"connect", CONNECT | LOCAL},
+	{"bind", CONNECT | LOCAL}, /* libc binds to find the source address of a name's addresses */
+	{"sendmmsg", CONNECT | LOCAL},
+	{"recvmmsg", CONNECT | LOCAL},
+	{"socketpair", CONNECT | LOCAL},
+	{"select", CONNECT | LOCAL},
+	{"pselect6", CONNECT | LOCAL},
 	/* PAM modules: unix_chkpwd and kin are programs of their own */
 	{"execve", HELPERS},
 	{"vfork", HELPERS},
@@ -287,7 +287,8 @@ static int allow(scmp_filter_ctx f, const char *name, unsigned arg, enum scmp_co
 static int memory(scmp_filter_ctx f, unsigned needs)
 {
 	static const char *const calls[] = {"mmap", "mmap2", "mprotect"};
-	bool loads = needs & (RS_NEED_HELPERS | RS_NEED_CONNECT); /* modules of libc and PAM */
+	bool loads = needs & (RS_NEED_HELPERS | RS_NEED_CONNECT |
+				     RS_NEED_LOCAL); /* modules of libc and PAM */
 	int rc = 0;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(calls) && rc == 0; i++)
@@ -313,6 +314,20 @@ static int opening(scmp_filter_ctx f, unsigned needs)
 	if (!(needs & RS_NEED_READ))
 		return rule(f, SCMP_ACT_ERRNO(EACCES), "openat", NULL);
 	return allow(f, "openat", 2, SCMP_CMP_MASKED_EQ, writes, O_RDONLY);
+}
+
+/* Sockets of the families that are needed; netlink is how libc learns which addresses this machine has. */
+static int sockets(scmp_filter_ctx f, unsigned needs)
+{
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+	size_t n = needs & RS_NEED_CONNECT ? G_N_ELEMENTS(families) : 1;
+	int rc = 0;
+
+	if (!(needs & (RS_NEED_CONNECT | RS_NEED_LOCAL)))
+		return 0;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = allow(f, "socket", 0, SCMP_CMP_EQ, (scmp_datum_t)families[i], 0);
+	return rc;
 }
 
 /* Threads, but no processes: clone(2) shows its flags; clone3(2) hides them in memory, and libc
@@ -374,6 +389,8 @@ static int fill(scmp_filter_ctx f, unsigned needs)
 		rc = memory(f, needs);
 	if (rc == 0)
 		rc = opening(f, needs);
+	if (rc == 0)
+		rc = sockets(f, needs);
 	if (rc == 0)
 		rc = threads(f, needs);
 	return rc == 0 ? harmless_uses(f) : rc;

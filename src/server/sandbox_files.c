@@ -21,6 +21,7 @@
 #define CALL_RESTRICT 446
 #define ASK_VERSION   1u
 #define RULE_PATH     1
+#define RULE_PORT     2
 #define FS_WRITE_FILE UINT64_C(1 << 1)
 #define FS_READ_FILE  UINT64_C(1 << 2)
 #define FS_READ_DIR   UINT64_C(1 << 3)
@@ -32,6 +33,7 @@
 #define FS_REFER      UINT64_C(1 << 13) /* 2: link and rename from folder to folder */
 #define FS_TRUNCATE   UINT64_C(1 << 14) /* 3 */
 #define FS_IOCTL_DEV  UINT64_C(1 << 15) /* 5 */
+#define NET_CONNECT   UINT64_C(2)       /* 4 */
 #define NET_ALL       UINT64_C(3)       /* 4: bind and connect by TCP */
 #define SCOPE_ALL     UINT64_C(3)       /* 6: abstract sockets, signals to others */
 
@@ -63,6 +65,11 @@ struct path_rule {
 	uint64_t allowed;
 	int32_t fd;
 } __attribute__((packed));
+
+struct port_rule {
+	uint64_t allowed;
+	uint64_t port;
+};
 
 static uint64_t all_of(long abi)
 {
@@ -122,7 +129,7 @@ static void folders_of(enum rs_role role, const struct rs_conf *c, struct folder
 		add(f, g_strdup(*root), true);
 	if (role == RS_ROLE_AUTH && file && g_str_has_prefix(c->users, "passwd-file:"))
 		add(f, g_path_get_dirname(file), false);
-	if (rs_sandbox_needs(role, c) & RS_NEED_CONNECT)
+	if (rs_sandbox_needs(role, c) & (RS_NEED_CONNECT | RS_NEED_LOCAL))
 		add_network(f);
 }
 
@@ -144,7 +151,14 @@ static int allow(int set, const struct folder *row, uint64_t all)
 	return rc < 0 ? -1 : 0;
 }
 
-static int confine(const struct folders *f, unsigned needs, long abi)
+static int allow_port(int set, uint16_t port)
+{
+	struct port_rule rule = {.allowed = NET_CONNECT, .port = port};
+
+	return syscall(CALL_ADD, set, RULE_PORT, &rule, 0) < 0 ? -1 : 0;
+}
+
+static int confine(const struct folders *f, const struct rs_sandbox_ports *ports, long abi)
 {
 	struct ruleset rules = {.fs = all_of(abi)};
 	size_t n = offsetof(struct ruleset, net);
@@ -153,7 +167,7 @@ static int confine(const struct folders *f, unsigned needs, long abi)
 
 	if (abi >= 4) {
 		n = offsetof(struct ruleset, scope);
-		rules.net = needs & RS_NEED_CONNECT ? 0 : NET_ALL;
+		rules.net = ports->any ? 0 : NET_ALL;
 	}
 	if (abi >= 6) {
 		n = sizeof(rules);
@@ -164,6 +178,8 @@ static int confine(const struct folders *f, unsigned needs, long abi)
 		return -1;
 	for (unsigned i = 0; i < f->n && rc == 0; i++)
 		rc = allow((int)set, &f->rows[i], rules.fs);
+	for (unsigned i = 0; i < ports->n && rc == 0 && rules.net; i++)
+		rc = allow_port((int)set, ports->port[i]);
 	if (rc == 0 && syscall(CALL_RESTRICT, set, 0) < 0)
 		rc = -1;
 	close((int)set);
@@ -173,6 +189,7 @@ static int confine(const struct folders *f, unsigned needs, long abi)
 int rs_sandbox_files(enum rs_role role, const struct rs_conf *c, int *version, struct rs_err *err)
 {
 	unsigned needs = rs_sandbox_needs(role, c);
+	struct rs_sandbox_ports ports = rs_sandbox_ports(role, c);
 	struct folders folders = {.n = 0};
 	long abi = syscall(CALL_CREATE, NULL, 0, ASK_VERSION);
 	int rc = 0;
@@ -183,7 +200,7 @@ int rs_sandbox_files(enum rs_role role, const struct rs_conf *c, int *version, s
 		return 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
 		folders_of(role, c, &folders);
-		rc = confine(&folders, needs, abi);
+		rc = confine(&folders, &ports, abi);
 	}
 	if (rc < 0)
 		rc = rs_err_set(err, RS_EIO, "landlock: %s", g_strerror(errno));

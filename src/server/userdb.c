@@ -59,15 +59,17 @@ const char *rs_user_set(struct rs_user *u, const char *key, const char *value)
 
 /* --- the databases ------------------------------------------------------------------------- */
 
-static const struct rs_userdb_ops *const all[] = {&rs_userdb_passwd_ops};
+static const struct rs_userdb_ops *const all[] = {&rs_userdb_passwd_ops, &rs_userdb_sql_ops};
 
-int rs_userdb_open(uv_loop_t *loop, const char *spec, struct rs_userdb **out, struct rs_err *err)
+int rs_userdb_open(
+	uv_loop_t *loop, const struct rs_conf *conf, struct rs_userdb **out, struct rs_err *err)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
-		if (g_str_has_prefix(spec, all[i]->prefix))
-			return all[i]->open(loop, spec + strlen(all[i]->prefix), out, err);
+		if (g_str_has_prefix(conf->users, all[i]->prefix))
+			return all[i]->open(
+				loop, conf, conf->users + strlen(all[i]->prefix), out, err);
 	}
-	return rs_err_set(err, RS_ECONFIG, "[auth] users: '%s' is not passwd-file:/PATH", spec);
+	return rs_err_set(err, RS_ECONFIG, "[auth] users: no such database as %s", conf->users);
 }
 
 void rs_userdb_destroy(struct rs_userdb **db)
@@ -128,35 +130,37 @@ static void finish(uv_loop_t *loop, struct rs_userdb **db)
 	(void)uv_loop_close(loop);
 }
 
-static int begin(uv_loop_t *loop, const char *spec, struct rs_userdb **db, struct rs_err *err)
+static int begin(
+	uv_loop_t *loop, const struct rs_conf *conf, struct rs_userdb **db, struct rs_err *err)
 {
 	int rc = uv_loop_init(loop) < 0 ? rs_err_set(err, RS_EIO, "no event loop") : 0;
 
 	if (rc < 0)
 		return rc;
-	rc = rs_userdb_open(loop, spec, db, err);
+	rc = rs_userdb_open(loop, conf, db, err);
 	if (rc < 0)
 		finish(loop, db);
 	return rc;
 }
 
-int rs_userdb_try(const char *spec, struct rs_err *err)
+int rs_userdb_try(const struct rs_conf *conf, struct rs_err *err)
 {
 	struct rs_userdb *db = NULL;
 	uv_loop_t loop;
-	int rc = begin(&loop, spec, &db, err);
+	int rc = begin(&loop, conf, &db, err);
 
 	if (rc == 0)
 		finish(&loop, &db);
 	return rc;
 }
 
-int rs_userdb_find_now(const char *spec, const char *name, struct rs_user **out, struct rs_err *err)
+int rs_userdb_find_now(
+	const struct rs_conf *conf, const char *name, struct rs_user **out, struct rs_err *err)
 {
 	struct answer a = {.there = false};
 	struct rs_userdb *db = NULL;
 	uv_loop_t loop;
-	int rc = begin(&loop, spec, &db, err);
+	int rc = begin(&loop, conf, &db, err);
 
 	if (rc < 0)
 		return rc;
@@ -173,12 +177,12 @@ int rs_userdb_find_now(const char *spec, const char *name, struct rs_user **out,
 	return a.rc;
 }
 
-int rs_userdb_each(const char *spec, void (*fn)(void *arg, const struct rs_user *u), void *arg,
-	struct rs_err *err)
+int rs_userdb_each(const struct rs_conf *conf, void (*fn)(void *arg, const struct rs_user *u),
+	void *arg, struct rs_err *err)
 {
 	struct rs_userdb *db = NULL;
 	uv_loop_t loop;
-	int rc = begin(&loop, spec, &db, err);
+	int rc = begin(&loop, conf, &db, err);
 
 	if (rc < 0)
 		return rc;
@@ -186,9 +190,7 @@ int rs_userdb_each(const char *spec, void (*fn)(void *arg, const struct rs_user 
 		db->ops->each(db, fn, arg);
 	else
 		rc = rs_err_set(err, RS_EINVAL,
-			"[auth] users: %s is not a list that can be shown here; ask the database "
-			"itself",
-			spec);
+			"[auth] users: this database cannot be listed here; ask it itself");
 	finish(&loop, &db);
 	return rc;
 }

@@ -3,6 +3,7 @@
  *
  *   passwd-file:/PATH    userdb_passwd.c: a table in memory; answers at once, or when a file that has
  *                        changed has been read
+ *   sql:postgresql://…   userdb_sql.c: a query of the configuration, over connections of its own
  *
  * A question is answered exactly once, by a call on the thread of the loop, perhaps before the call that
  * asked returns. An answer may take as long as the database does; who asked keeps no lock meanwhile. */
@@ -15,6 +16,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/slice.h"
+#include "server/conf.h"
 #include "server/password.h"
 
 struct rs_user {
@@ -36,11 +38,11 @@ struct rs_userdb;
  * -RS_ETEMP and NULL: the database cannot be asked now. */
 typedef void (*rs_user_fn)(void *arg, int rc, struct rs_user *u);
 
-/* spec as in [auth] users. A file is read whole, and what is wrong with it is an error with file and
+/* By [auth] of `conf` (lent until this returns). A file is read whole, and what is wrong with it is an error with file and
  * line; a database that is reached over a socket need not be there yet. `loop` is lent for life.
  * -RS_ECONFIG. */
-int rs_userdb_open(
-	uv_loop_t *loop, const char *spec, struct rs_userdb **out, struct rs_err *err) RS_MUST_USE;
+int rs_userdb_open(uv_loop_t *loop, const struct rs_conf *conf, struct rs_userdb **out,
+	struct rs_err *err) RS_MUST_USE;
 /* Questions without an answer get -RS_ETEMP now. Memory may be given back by a later turn of the loop. */
 void rs_userdb_destroy(struct rs_userdb **db);
 
@@ -59,13 +61,13 @@ int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix, const cha
 /* What a SCRAM exchange needs: rs_password_scram (password.h) with u ? u->password : NULL. */
 
 /* For commands: open and close again; what is wrong with it? */
-int rs_userdb_try(const char *spec, struct rs_err *err) RS_MUST_USE;
+int rs_userdb_try(const struct rs_conf *conf, struct rs_err *err) RS_MUST_USE;
 /* For commands: open, ask, wait, close. 0, -RS_ENOENT, -RS_ETEMP, -RS_ECONFIG. */
-int rs_userdb_find_now(
-	const char *spec, const char *name, struct rs_user **out, struct rs_err *err) RS_MUST_USE;
-/* For commands: every user, by name. -RS_EINVAL: this database cannot list them. */
-int rs_userdb_each(const char *spec, void (*fn)(void *arg, const struct rs_user *u), void *arg,
+int rs_userdb_find_now(const struct rs_conf *conf, const char *name, struct rs_user **out,
 	struct rs_err *err) RS_MUST_USE;
+/* For commands: every user, by name. -RS_EINVAL: this database cannot list them. */
+int rs_userdb_each(const struct rs_conf *conf, void (*fn)(void *arg, const struct rs_user *u),
+	void *arg, struct rs_err *err) RS_MUST_USE;
 
 /* Address as given -> canonical name. -RS_EINVAL: empty, over 254 octets, control octets, '/',
  * leading '.', "..", ':' … anything that must never reach a path. */

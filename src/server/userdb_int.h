@@ -6,8 +6,9 @@
 
 struct rs_userdb_ops {
 	const char *prefix; /* of the spec: "passwd-file:" */
-	/* `spec` without the prefix. As rs_userdb_open. */
-	int (*open)(uv_loop_t *loop, const char *spec, struct rs_userdb **out, struct rs_err *err);
+	/* As rs_userdb_open; `rest`: [auth] users without the prefix. */
+	int (*open)(uv_loop_t *loop, const struct rs_conf *conf, const char *rest,
+		struct rs_userdb **out, struct rs_err *err);
 	void (*destroy)(struct rs_userdb *db);
 	void (*ask)(struct rs_userdb *db, const char *name, rs_user_fn fn, void *arg);
 	/* Yours. NULL: it has no fields. */
@@ -28,6 +29,7 @@ struct rs_userdb {
 };
 
 extern const struct rs_userdb_ops rs_userdb_passwd_ops;
+extern const struct rs_userdb_ops rs_userdb_sql_ops;
 
 /* One key=value of a user's line or row: flags, maildir=, rules. NULL, or what is wrong with it. Keys
  * that are none of ours (Dovecot's) are passed over. */

@@ -186,8 +186,8 @@ static void passwd_destroy(struct rs_userdb *db)
 		free_all(p);
 }
 
-static int passwd_open(
-	uv_loop_t *loop, const char *path, struct rs_userdb **out, struct rs_err *err)
+static int passwd_open(uv_loop_t *loop, const struct rs_conf *conf, const char *path,
+	struct rs_userdb **out, struct rs_err *err)
 {
 	struct passwd_file *p = g_new0(struct passwd_file, 1);
 	int rc;

@@ -297,6 +297,82 @@ static void the_call_that_was_refused_has_a_name(void **state)
 	assert_string_equal(unknown, "?");
 }
 
+static int connected(int family, uint16_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return errno;
+	rc = connect(fd, (struct sockaddr *)&in, sizeof(in)) < 0 ? errno : 0;
+	close(fd);
+	return rc;
+}
+
+/* Nobody listens there: reaching that answer is reaching the port. */
+static int to_the_database(void)
+{
+	return connected(AF_INET, 9) == ECONNREFUSED ? WORKS : errno;
+}
+
+static int to_another_port(void)
+{
+	return connected(AF_INET, 10);
+}
+
+static int a_local_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static int a_raw_socket(void)
+{
+	return socket(AF_PACKET, SOCK_RAW, 0) < 0 ? errno : 0;
+}
+
+/* What the database of the users needs, and nothing beyond: by TCP its port only, or none. */
+static void auth_reaches_its_database_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *users;
+		int (*act)(void);
+		int want;
+	} rows[] = {
+		{"sql:postgresql://u@127.0.0.1:9/db", to_the_database, WORKS},
+		{"sql:postgresql://u@127.0.0.1:9/db", to_another_port, EACCES},
+		{"sql:postgresql://u@127.0.0.1:9/db", a_local_socket, WORKS},
+		{"sql:postgresql://u@127.0.0.1:9/db", a_raw_socket, DIES},
+		{"sql:postgresql://u@127.0.0.1:9/db", a_program, DIES},
+		{"sql:postgresql://u@127.0.0.1:9/db", read_secret, EACCES},
+		{"sql:postgresql://u@/db?host=/run/postgresql", a_local_socket, WORKS},
+		{"sql:postgresql://u@/db?host=/run/postgresql", a_socket, DIES},
+		{"sql:postgresql:///db", a_socket, DIES},
+	};
+	char *before = conf->users;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		int64_t told;
+		int got;
+
+		conf->users = (char *)(uintptr_t)rows[i].users;
+		if (rows[i].want == EACCES && syscall(444, NULL, 0, 1) < 4)
+			continue;
+		got = try(RS_ROLE_AUTH, rows[i].act, &told);
+		if (got != rows[i].want)
+			fail_msg("%s, row %zu: %d instead of %d", rows[i].users, i, got,
+				rows[i].want);
+	}
+	conf->users = before;
+}
+
 /* libuv may have started its pool before the list is in force. */
 static void *waits_then_opens_a_socket(void *go)
 {
@@ -369,6 +445,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_role_does_what_it_must_and_nothing_else),
+		cmocka_unit_test(auth_reaches_its_database_and_nothing_else),
 		cmocka_unit_test(the_call_that_was_refused_has_a_name),
 		cmocka_unit_test(threads_that_are_there_are_covered),
 	};

@@ -13,6 +13,7 @@ struct place {
 	char *dir;
 	char *file;
 	char *spec;
+	struct rs_conf conf;
 	uv_loop_t loop;
 	struct rs_userdb *db;
 	struct rs_err err;
@@ -25,6 +26,7 @@ static int set_up(void **state)
 	p->dir = g_dir_make_tmp("rs-users-XXXXXX", NULL);
 	p->file = g_build_filename(p->dir, "users", NULL);
 	p->spec = g_strconcat("passwd-file:", p->file, NULL);
+	p->conf.users = p->spec;
 	assert_int_equal(uv_loop_init(&p->loop), 0);
 	*state = p;
 	return 0;
@@ -106,7 +108,7 @@ static void userdb__lines_are_those_of_dovecot(void **state)
 	put(p, "# ours\n\nAnna@Example.org:{PLAIN}x:1:1:gecos:/home:/bin/sh:userdb_quota=2M "
 	       "maildir=/m/anna pop3=no\r\nbert:$6$a$b\ncleo:x::::::disabled smtp=no "
 	       "allow_nets=::1");
-	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	assert_int_equal(rs_userdb_open(&p->loop, &p->conf, &p->db, &p->err), 0);
 	u = ask(p, "anna@example.org");
 	assert_non_null(u);
 	assert_string_equal(u->name, "anna@example.org");
@@ -142,12 +144,12 @@ static void userdb__a_wrong_line_is_named(void **state)
 		g_autofree char *text = g_strconcat("# 1\n", rows[i], "\n", NULL);
 
 		put(p, text);
-		assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), -RS_ECONFIG);
+		assert_int_equal(rs_userdb_open(&p->loop, &p->conf, &p->db, &p->err), -RS_ECONFIG);
 		assert_non_null(strstr(p->err.text, i == 2 ? "users:3:" : "users:2:"));
 		assert_null(p->db);
 	}
 	assert_true(g_file_set_contents(p->file, "a:b\nc\0d:e\n", 10, NULL));
-	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), -RS_ECONFIG);
+	assert_int_equal(rs_userdb_open(&p->loop, &p->conf, &p->db, &p->err), -RS_ECONFIG);
 	assert_non_null(strstr(p->err.text, "users:2:"));
 }
 
@@ -158,7 +160,7 @@ static void userdb__a_changed_file_is_read_again_and_a_wrong_one_is_not_used(voi
 	struct place *p = *state;
 
 	put(p, "anna:x\n");
-	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	assert_int_equal(rs_userdb_open(&p->loop, &p->conf, &p->db, &p->err), 0);
 	assert_false(lives_here(p, "bert"));
 	put(p, "anna:x\nbert:y\n");
 	assert_true(lives_here(p, "bert"));
@@ -178,7 +180,7 @@ static void userdb__whoever_waits_is_answered_at_the_end(void **state)
 	struct answer a = {.n = 0};
 
 	put(p, "anna:x\n");
-	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	assert_int_equal(rs_userdb_open(&p->loop, &p->conf, &p->db, &p->err), 0);
 	put(p, "anna:x\nbert:y\n");
 	rs_userdb_ask(p->db, "bert", on_answer, &a);
 	assert_int_equal(a.n, 0);
@@ -299,7 +301,7 @@ static void app__passwords_are_made_found_and_revoked(void **state)
 	assert_int_equal(rs_userdb_app_add(p->spec, "anna", desk_text, &p->err), 0);
 	assert_int_equal(rs_userdb_app_add(p->spec, "anna", phone_text, &p->err), -RS_EEXIST);
 	assert_int_equal(rs_userdb_app_add(p->spec, "cleo", phone_text, &p->err), -RS_ENOENT);
-	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	assert_int_equal(rs_userdb_open(&p->loop, &p->conf, &p->db, &p->err), 0);
 	u = ask(p, "anna");
 	assert_non_null(u);
 	assert_string_equal(rs_app_find(u->apps, rs_slice_str(phone)), phone_text);
@@ -347,7 +349,7 @@ static void app__names_and_numbers_have_ceilings(void **state)
 		assert_int_equal(rs_userdb_app_add(p->spec, "anna", made, &p->err),
 			i < RS_APPS_MAX ? 0 : -RS_ELIMIT);
 	}
-	assert_int_equal(rs_userdb_open(&p->loop, p->spec, &p->db, &p->err), 0);
+	assert_int_equal(rs_userdb_open(&p->loop, &p->conf, &p->db, &p->err), 0);
 }
 
 static void name__only_what_may_reach_a_path_is_clean(void **state)
