@@ -262,6 +262,19 @@ static int whole_tls(struct reader *r)
 	return 0;
 }
 
+static const char *missing_tls(const struct rs_conf *c)
+{
+	bool pop3 = has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_POP3);
+
+	if (c->certificate && c->key)
+		return NULL;
+	if (pop3 && c->cleartext == RS_CLEARTEXT_NEVER)
+		return "[tls] certificate and key (POP3 without TLS needs cleartext = loopback)";
+	if (has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_AUTOCONFIGS))
+		return "[tls] certificate and key";
+	return NULL;
+}
+
 static int whole(struct reader *r)
 {
 	const struct rs_conf *c = r->c;
@@ -281,12 +294,8 @@ static int whole(struct reader *r)
 		missing = "[auth] query, which finds a user in the database,";
 	else if (c->store_type == RS_STORE_MAILDIR && !c->store_path)
 		missing = "[store] path";
-	else if ((has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_POP3)) &&
-		 (!c->certificate || !c->key) && c->cleartext == RS_CLEARTEXT_NEVER)
-		missing = "[tls] certificate and key (POP3 without TLS needs cleartext = loopback)";
-	else if ((has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_AUTOCONFIGS)) &&
-		 (!c->certificate || !c->key))
-		missing = "[tls] certificate and key";
+	else
+		missing = missing_tls(c);
 	if (!missing)
 		return whole_tls(r) < 0 ? -RS_ECONFIG : conf_login_whole(r->name, r->c, r->err);
 	return rs_err_set(r->err, RS_ECONFIG, "%s: %s is missing", r->name, missing);
