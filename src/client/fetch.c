@@ -20,10 +20,20 @@ static double seconds(const struct fetch_run *r)
 	return (double)(g_get_monotonic_time() - r->began_us) / G_USEC_PER_SEC;
 }
 
-void fetch_progress(const struct fetch_run *r, enum rs_fetch_phase phase)
+int fetch_ledger_end(struct fetch_run *r, int rc, const char *step, struct rs_err *err)
+{
+	fetch_step(r, step);
+	if (rc == 0)
+		rc = rs_ledger_commit(r->ledger, err);
+	if (rc < 0)
+		rs_ledger_rollback(r->ledger);
+	return rc;
+}
+
+void fetch_progress(struct fetch_run *r, enum rs_fetch_phase phase)
 {
 	struct rs_fetch_progress p = {.phase = phase,
-		.done_n = r->report->new_n,
+		.done_n = fetch_commit_done_n(r),
 		.received_n = r->received_n,
 		.total_n = r->plan.fetch ? r->plan.fetch->len : 0,
 		.octets = r->received,
@@ -123,71 +133,46 @@ static int prepare(struct fetch_run *r, struct rs_err *err)
 	return fetch_here(r, err);
 }
 
-static int note_account(struct fetch_run *r, const char *step, struct rs_err *err)
-{
-	int rc = rs_ledger_begin(r->ledger, err);
-
-	if (rc == 0)
-		rc = rs_ledger_account_put(r->ledger, r->key, &r->known, err);
-	fetch_step(r, step);
-	if (rc == 0)
-		rc = rs_ledger_commit(r->ledger, err);
-	if (rc < 0)
-		rs_ledger_rollback(r->ledger);
-	return rc;
-}
-
-static void policy_set(struct fetch_run *r)
-{
-	g_free(r->known.policy);
-	r->known.policy = rs_policy_format(&r->f->account->leave);
-}
-
 /* An account that is new begins with the policy it has: noted first, so that a check that is cut short is not
  * taken for one with another policy. */
 static int note_new(struct fetch_run *r, struct rs_err *err)
 {
+	int rc;
+
 	if (r->known.policy || r->table.rows->len)
 		return 0;
-	policy_set(r);
-	return note_account(r, "new", err);
-}
-
-/* By which policy this check went: what only a changed one would delete is due from now on. */
-static int note_checked(struct fetch_run *r, struct rs_err *err)
-{
-	policy_set(r);
-	r->known.checked_s = r->now_s;
-	if (r->sized)
-		r->known.listed_s = r->now_s;
-	return note_account(r, "checked", err);
+	r->known.policy = rs_policy_format(&r->f->account->leave);
+	rc = rs_ledger_begin(r->ledger, err);
+	if (rc == 0)
+		rc = rs_ledger_account_put(r->ledger, r->key, &r->known, err);
+	return fetch_ledger_end(r, rc, "new", err);
 }
 
 static int check(struct fetch_run *r, struct rs_err *err)
 {
-	const struct rs_fetch *f = r->f;
-	int rc;
+	int rc = fetch_open(r, err);
 
-	fetch_progress(r, RS_FETCH_CONNECT);
-	rc = rs_session_open(f->account, f->password, f->cancel, &r->session, err);
 	if (rc == 0)
 		rc = fetch_list(r, err);
-	if (rc == 0 && f->dry_run)
+	if (rc == 0 && r->f->dry_run)
 		return fetch_dry(r, err);
 	if (rc == 0)
 		rc = note_new(r, err);
 	if (rc == 0)
 		rc = fetch_retrieve(r, err);
 	/* messages that are durable here are deleted there only in a session that went well */
-	if (rc == 0)
-		rc = fetch_delete_and_quit(r, err);
-	return rc == 0 ? note_checked(r, err) : rc;
+	return rc == 0 ? fetch_delete_and_quit(r, err) : rc;
+}
+
+static void failed_clear(gpointer p)
+{
+	g_free(((struct fetch_failed *)p)->why);
 }
 
 static void finish(struct fetch_run *r)
 {
 	rs_session_close(&r->session);
-	fetch_batch_drop(r);
+	fetch_batch_drop(r->batch);
 	rs_plan_finish(&r->plan);
 	rs_ledger_table_finish(&r->table);
 	rs_ledger_account_finish(&r->known);
@@ -195,6 +180,12 @@ static void finish(struct fetch_run *r)
 	rs_maildir_destroy(&r->maildir);
 	g_array_unref(r->listing);
 	g_array_unref(r->batch);
+	g_array_unref(r->lost);
+	g_array_unref(r->failed);
+	if (r->lost_by_digest)
+		g_hash_table_unref(r->lost_by_digest);
+	g_mutex_clear(&r->commit.lock);
+	g_cond_clear(&r->commit.changed);
 	g_array_unref(r->to_delete);
 	g_string_chunk_free(r->uids);
 	g_free(r->key);
@@ -209,6 +200,11 @@ int rs_fetch_run(const struct rs_fetch *f, struct rs_fetch_report *report)
 
 	*report = (struct rs_fetch_report){.error = 0};
 	r.listing = g_array_new(FALSE, FALSE, sizeof(struct rs_listed));
+	r.lost = g_array_new(FALSE, FALSE, sizeof(struct fetch_lost));
+	r.failed = g_array_new(FALSE, FALSE, sizeof(struct fetch_failed));
+	g_array_set_clear_func(r.failed, failed_clear);
+	g_mutex_init(&r.commit.lock);
+	g_cond_init(&r.commit.changed);
 	r.batch = g_array_new(FALSE, FALSE, sizeof(struct fetch_got));
 	r.to_delete = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_remove));
 	r.uids = g_string_chunk_new(65536);
@@ -227,7 +223,7 @@ int rs_fetch_probe(const struct rs_account *a, const struct rs_secret *password,
 {
 	struct rs_session *s = NULL;
 	struct rs_pop3c_event ev;
-	int rc = rs_session_open(a, password, cancel, &s, err);
+	int rc = rs_session_open(a, password, cancel, NULL, &s, NULL, err);
 
 	if (rc < 0)
 		return rc;

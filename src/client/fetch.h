@@ -71,6 +71,7 @@ struct rs_fetch {
 	GCancellable *cancel;             /* NULL, or lent; cancelling loses nothing */
 	void (*progress)(void *arg, const struct rs_fetch_progress *p); /* on the calling thread */
 	void *progress_arg;
+	gboolean at_once; /* do not wait although the server asked for it */
 	/* Not NULL: only say what would be done; nothing is fetched, deleted or noted. */
 	void (*dry_run)(void *arg, const struct rs_fetch_item *item);
 	void *dry_run_arg;

@@ -4,112 +4,129 @@
  *   2  the files' octets synced                                  (in tmp/ still)
  *   3  renamed into new/
  *   4  the folder synced                                         now they are in the mailbox for good
- *   5  the ledger: STORED, committed                             only now may DELE be sent for them */
+ *   5  the ledger: STORED (DELETING where DELE follows), committed    only now may DELE be sent for them
+ *
+ * A message that turned out to be one that is here already, under another UID, is not stored: in step 1 its row
+ * gets the new UID. */
 #include "client/fetch_priv.h"
 
-#define SYNC_ALL_FROM 8u /* so many files: one syncfs is cheaper than an fsync each */
-
-static struct fetch_got *got_at(const struct fetch_run *r, guint i)
+static struct fetch_got *got_at(const GArray *batch, guint i)
 {
-	return &g_array_index(r->batch, struct fetch_got, i);
+	return &g_array_index(batch, struct fetch_got, i);
 }
 
-void fetch_batch_drop(struct fetch_run *r)
+void fetch_batch_drop(GArray *batch)
 {
-	for (guint i = 0; i < r->batch->len; i++)
-		rs_deliv_destroy(&got_at(r, i)->deliv);
-	g_array_set_size(r->batch, 0);
-	r->batch_octets = 0;
+	for (guint i = 0; i < batch->len; i++)
+		rs_deliv_destroy(&got_at(batch, i)->deliv);
+	g_array_set_size(batch, 0);
 }
 
-static int record_names(struct fetch_run *r, struct rs_err *err)
+static int record_name(struct fetch_run *r, struct fetch_got *g, struct rs_err *err)
+{
+	const struct rs_plan_fetch *f = fetch_wanted(r, g->at);
+	const struct rs_listed *m = fetch_listed(r, f->listed);
+	const struct rs_ledger_new row = {.id = f->id,
+		.uid = rs_listed_uid(m),
+		.occurrence = m->occurrence,
+		.size = m->size,
+		.hold = g->suspect,
+		.stored_s = (guint32)r->now_s,
+		.digest = g->digest,
+		.file = rs_deliv_name(g->deliv)};
+	int rc = 0;
+
+	if (!g->again_id)
+		return rs_ledger_storing(r->ledger, r->key, &row, &g->id, err);
+	if (f->id)
+		rc = rs_ledger_forget(r->ledger, f->id, err);
+	return rc < 0 ? rc
+		      : rs_ledger_rename(r->ledger, g->again_id, rs_listed_uid(m), m->occurrence,
+				m->size, err);
+}
+
+static int record_names(struct fetch_run *r, GArray *batch, struct rs_err *err)
 {
 	int rc = rs_ledger_begin(r->ledger, err);
 
-	for (guint i = 0; i < r->batch->len && rc == 0; i++) {
-		struct fetch_got *g = got_at(r, i);
-		const struct rs_plan_fetch *f = fetch_wanted(r, g->at);
-		const struct rs_listed *m = fetch_listed(r, f->listed);
-		const struct rs_ledger_new row = {.id = f->id,
-			.uid = rs_listed_uid(m),
-			.occurrence = m->occurrence,
-			.size = m->size,
-			.hold = g->suspect,
-			.stored_s = (guint32)r->now_s,
-			.digest = g->digest,
-			.file = rs_deliv_name(g->deliv)};
-
-		rc = rs_ledger_storing(r->ledger, r->key, &row, &g->id, err);
+	for (guint i = 0; i < batch->len && rc == 0; i++)
+		rc = record_name(r, got_at(batch, i), err);
+	rc = fetch_ledger_end(r, rc, "ledger-storing", err);
+	for (guint i = 0; i < batch->len && rc == 0; i++) {
+		if (got_at(batch, i)->again_id)
+			rs_deliv_destroy(&got_at(batch, i)->deliv);
 	}
-	fetch_step(r, "ledger-storing");
-	return rc == 0 ? rs_ledger_commit(r->ledger, err) : rc;
-}
-
-static int sync_files(struct fetch_run *r, struct rs_err *err)
-{
-	int rc = 0;
-
-	fetch_step(r, "sync-files");
-	if (r->batch->len >= SYNC_ALL_FROM)
-		return rs_maildir_sync_all(r->maildir, err);
-	for (guint i = 0; i < r->batch->len && rc == 0; i++)
-		rc = rs_deliv_sync(got_at(r, i)->deliv, err);
 	return rc;
 }
 
-static int publish(struct fetch_run *r, struct rs_err *err)
+static int publish(struct fetch_run *r, const GArray *batch, struct rs_err *err)
 {
 	int rc = 0;
 
-	for (guint i = 0; i < r->batch->len && rc == 0; i++) {
+	for (guint i = 0; i < batch->len && rc == 0; i++) {
+		if (!got_at(batch, i)->deliv)
+			continue;
 		fetch_step(r, "publish");
-		rc = rs_deliv_publish(got_at(r, i)->deliv, err);
+		rc = rs_deliv_publish(got_at(batch, i)->deliv, err);
 	}
 	fetch_step(r, "sync-folder");
 	return rc == 0 ? rs_maildir_sync(r->maildir, err) : rc;
 }
 
-static int record_stored(struct fetch_run *r, struct rs_err *err)
+/* Nothing of doubtful length is ever deleted there. */
+static bool goes(const struct fetch_run *r, const struct fetch_got *g)
+{
+	return fetch_wanted(r, g->at)->remove && !g->suspect && !g->again_id;
+}
+
+static int record_stored(struct fetch_run *r, const GArray *batch, struct rs_err *err)
 {
 	int rc = rs_ledger_begin(r->ledger, err);
 
-	for (guint i = 0; i < r->batch->len && rc == 0; i++)
-		rc = rs_ledger_state(r->ledger, got_at(r, i)->id, RS_LEDGER_STORED, err);
-	fetch_step(r, "ledger-stored");
-	return rc == 0 ? rs_ledger_commit(r->ledger, err) : rc;
+	for (guint i = 0; i < batch->len && rc == 0; i++) {
+		const struct fetch_got *g = got_at(batch, i);
+
+		if (g->id)
+			rc = rs_ledger_state(r->ledger, g->id,
+				goes(r, g) ? RS_LEDGER_DELETING : RS_LEDGER_STORED, err);
+	}
+	return fetch_ledger_end(r, rc, "ledger-stored", err);
 }
 
-int fetch_batch_commit(struct fetch_run *r, struct rs_err *err)
+static void count(struct fetch_run *r, const GArray *batch)
 {
-	int rc;
-
-	if (r->batch->len == 0)
-		return 0;
-	rc = record_names(r, err);
-	if (rc == 0)
-		rc = sync_files(r, err);
-	if (rc == 0)
-		rc = publish(r, err);
-	if (rc == 0)
-		rc = record_stored(r, err);
-	if (rc < 0) {
-		rs_ledger_rollback(r->ledger); /* the next run settles what stands in it */
-		fetch_batch_drop(r);
-		return rc;
-	}
-	for (guint i = 0; i < r->batch->len; i++) {
-		struct fetch_got *g = got_at(r, i);
-		const struct rs_plan_fetch *f = fetch_wanted(r, g->at);
+	g_mutex_lock(&r->commit.lock);
+	for (guint i = 0; i < batch->len; i++) {
+		const struct fetch_got *g = got_at(batch, i);
+		guint listed = fetch_wanted(r, g->at)->listed;
 		struct rs_plan_remove remove = {
-			.num = fetch_listed(r, f->listed)->num, .listed = f->listed, .id = g->id};
+			.num = fetch_listed(r, listed)->num, .listed = listed, .id = g->id};
 
+		r->report->again_n += g->again_id != 0;
+		if (g->again_id)
+			continue;
 		r->report->new_n++;
 		r->report->suspect_n += g->suspect != FALSE;
 		r->report->octets += rs_deliv_wire(g->deliv);
-		if (f->remove && !g->suspect)
+		if (goes(r, g))
 			g_array_append_val(r->to_delete, remove);
 	}
-	fetch_batch_drop(r);
-	fetch_progress(r, RS_FETCH_RETRIEVE);
-	return 0;
+	g_mutex_unlock(&r->commit.lock);
+}
+
+int fetch_batch_commit(struct fetch_run *r, GArray *batch, struct rs_err *err)
+{
+	int rc = record_names(r, batch, err);
+
+	if (rc == 0) {
+		fetch_step(r, "sync-files");
+		rc = fetch_sync_files(r, batch, err);
+	}
+	if (rc == 0)
+		rc = publish(r, batch, err);
+	if (rc == 0)
+		rc = record_stored(r, batch, err);
+	if (rc == 0)
+		count(r, batch); /* else the next run settles what stands in the ledger */
+	return rc;
 }

@@ -40,6 +40,7 @@ static int mark_check(struct fetch_run *r, bool *sure, struct rs_err *err)
 	}
 	if (r->f->dry_run)
 		return 0;
+	r->known_changed = true;
 	r->known.marker = rc == 0 ? g_steal_pointer(&there) : mark_make();
 	return rc == 0 ? 0 : rs_file_replace(path, rs_slice_str(r->known.marker), err);
 }
@@ -93,12 +94,7 @@ static int note_missed(struct fetch_run *r, struct rs_err *err)
 		row->missed_s = away ? (guint32)r->now_s : 0;
 		rc = rs_ledger_missed(r->ledger, row->id, row->missed_s, err);
 	}
-	fetch_step(r, "missed");
-	if (rc == 0)
-		rc = rs_ledger_commit(r->ledger, err);
-	if (rc < 0)
-		rs_ledger_rollback(r->ledger);
-	return rc;
+	return fetch_ledger_end(r, rc, "missed", err);
 }
 
 int fetch_here(struct fetch_run *r, struct rs_err *err)

@@ -3,6 +3,8 @@
 
 #include "client/text.h"
 
+#define LISTED_S 86400
+
 /* Rows of the listing by message number; 0: none. Numbers are the server's, so bounded. */
 static GHashTable *by_number(const GArray *listing)
 {
@@ -28,42 +30,94 @@ static void uidl_line(struct fetch_run *r, const struct rs_pop3c_event *ev)
 	g_array_append_val(r->listing, m);
 }
 
-static int uidl(struct fetch_run *r, struct rs_err *err)
+/* Sizes: hints for progress, and the check that a known message is still the same one. */
+static void list_lines(struct fetch_run *r, GHashTable *rows, const struct rs_pop3c_event *ev)
 {
-	struct rs_pop3c_event ev;
-	int rc = rs_session_ask(r->session, RS_POP3_UIDL, NULL, &ev, err);
+	guint at = GPOINTER_TO_UINT(g_hash_table_lookup(rows, GUINT_TO_POINTER(ev->num)));
 
-	if (rc == 0 && ev.kind == RS_C_ERR)
-		return rs_err_set(err, RS_EPROTO,
-			_("%s cannot tell messages apart (it refuses UIDL), so nothing was "
-			  "fetched"),
-			r->f->account->pop3_host);
-	while (rc == 0 && ev.kind != RS_C_END) {
-		rc = rs_session_event(r->session, &ev, err);
-		if (rc == 0 && ev.kind == RS_C_LINE)
-			uidl_line(r, &ev);
-	}
-	return rc;
+	if (at)
+		fetch_listed(r, at - 1)->size = ev->size;
 }
 
-/* Sizes: hints for progress and the check that a known message is still the same one. */
-static int list(struct fetch_run *r, struct rs_err *err)
+/* The rest of a listing whose command was sent; `rows` NULL: that of UIDL. */
+static int rest_of(struct fetch_run *r, GHashTable *rows, struct rs_err *err)
 {
-	g_autoptr(GHashTable) rows = by_number(r->listing);
 	struct rs_pop3c_event ev;
-	int rc = rs_session_ask(r->session, RS_POP3_LIST, NULL, &ev, err);
+	int rc;
 
-	r->sized = rc == 0 && ev.kind == RS_C_OK;
-	while (rc == 0 && ev.kind != RS_C_END && ev.kind != RS_C_ERR) {
-		guint at;
-
+	do {
 		rc = rs_session_event(r->session, &ev, err);
 		if (rc < 0 || ev.kind != RS_C_LINE)
 			continue;
-		at = GPOINTER_TO_UINT(g_hash_table_lookup(rows, GUINT_TO_POINTER(ev.num)));
-		if (at)
-			fetch_listed(r, at - 1)->size = ev.size;
-	}
+		if (rows)
+			list_lines(r, rows, &ev);
+		else
+			uidl_line(r, &ev);
+	} while (rc == 0 && ev.kind != RS_C_END);
+	return rc;
+}
+
+static int list_read(struct fetch_run *r, struct rs_err *err)
+{
+	g_autoptr(GHashTable) rows = by_number(r->listing);
+	struct rs_pop3c_event ev;
+	int rc = rs_session_event(r->session, &ev, err);
+
+	r->sized = rc == 0 && ev.kind == RS_C_OK;
+	return r->sized ? rest_of(r, rows, err) : rc;
+}
+
+static int list(struct fetch_run *r, struct rs_err *err)
+{
+	if (rs_pop3c_send(r->session->engine, RS_POP3_LIST, 0, NULL) < 0)
+		return rs_err_set(err, RS_ENOMEM, _("out of memory"));
+	return list_read(r, err);
+}
+
+bool fetch_wants_sizes(const struct fetch_run *r)
+{
+	const struct rs_account *a = r->f->account;
+
+	/* at the first check all of them are needed; else once a day, to see UIDs that are used again */
+	return r->table.rows->len == 0 || a->leave.quota || a->size_limit ||
+	       r->now_s - r->known.listed_s >= LISTED_S;
+}
+
+static int no_uidl(struct fetch_run *r, struct rs_err *err)
+{
+	bool announced = (rs_pop3c_caps(r->session->engine) & RS_CAP_UIDL) != 0;
+
+	if (announced)
+		return rs_err_set(err, RS_ETEMP,
+			_("%s can tell messages apart and does not do it just now (it refuses "
+			  "UIDL), "
+			  "so nothing was fetched; try again later"),
+			r->f->account->pop3_host);
+	return rs_err_set(err, RS_ENOENT, _("%s cannot tell messages apart (it refuses UIDL)"),
+		r->f->account->pop3_host);
+}
+
+int fetch_listing_read(struct fetch_run *r, struct rs_err *err)
+{
+	struct rs_pop3c_event ev;
+	bool refused;
+	int rc = 0;
+
+	r->whole = TRUE;
+	r->sized = FALSE;
+	if (!r->session->asked_uidl && rs_pop3c_send(r->session->engine, RS_POP3_UIDL, 0, NULL) < 0)
+		return rs_err_set(err, RS_ENOMEM, _("out of memory"));
+	rc = rs_session_event(r->session, &ev, err);
+	if (rc < 0)
+		return rc;
+	refused = ev.kind == RS_C_ERR;
+	if (!refused)
+		rc = rest_of(r, NULL, err);
+	if (rc == 0 && r->session->asked_list)
+		rc = list_read(r, err);
+	r->session->asked_uidl = r->session->asked_list = false;
+	if (rc == 0 && refused)
+		rc = fetch_names(r, err) < 0 ? no_uidl(r, err) : 0;
 	return rc;
 }
 
@@ -89,12 +143,7 @@ static int note_presence(struct fetch_run *r, struct rs_err *err)
 
 		rc = rs_ledger_not_stored(r->ledger, r->key, &row, RS_LEDGER_SKIPPED, NULL, 0, err);
 	}
-	fetch_step(r, "presence");
-	if (rc == 0)
-		rc = rs_ledger_commit(r->ledger, err);
-	if (rc < 0)
-		rs_ledger_rollback(r->ledger);
-	return rc;
+	return fetch_ledger_end(r, rc, "presence", err);
 }
 
 static void plan(struct fetch_run *r)
@@ -129,31 +178,45 @@ static void notice(struct fetch_run *r)
 			host);
 }
 
-int fetch_list(struct fetch_run *r, struct rs_err *err)
+/* All sizes at once where many are needed, or where known messages are missing: a new one may be one of them. */
+static bool sizes_now(const struct fetch_run *r)
 {
-	int rc;
+	const struct rs_plan *p = &r->plan;
+	guint n = MAX(p->fetch->len, p->remove->len);
+	/* else LIST n goes with each RETR n, and costs no turn */
+	bool one_by_one = !(rs_pop3c_caps(r->session->engine) & RS_CAP_PIPELINING);
 
-	fetch_progress(r, RS_FETCH_LISTING);
-	r->whole = TRUE;
-	rc = uidl(r, err);
-	if (rc < 0)
-		return rc;
-	plan(r);
-	if (r->plan.fetch->len || r->plan.remove->len || r->plan.waiting->len ||
-		r->f->account->leave.quota) {
-		rc = list(r, err);
-		plan(r);
-	}
-	notice(r);
+	if (r->sized || !r->listing->len)
+		return false;
+	return fetch_wants_sizes(r) || (one_by_one && n > 1) ||
+	       (p->fetch->len && p->gone->len && p->missing->len);
+}
+
+static void report(struct fetch_run *r)
+{
 	r->report->on_server_n = r->listing->len;
-	r->report->doubtful_n = r->plan.verify->len;
 	r->report->failed_n = r->plan.failed_n;
 	r->report->skipped_n = r->plan.skipped_n;
 	r->report->waiting_n = r->plan.waiting->len;
-	for (guint i = 0; i < r->plan.fetch->len; i++) {
+	for (guint i = 0; i < r->plan.fetch->len && r->sized; i++) {
 		guint64 size = fetch_listed(r, fetch_wanted(r, i)->listed)->size;
 
 		r->octets_total += size == UINT64_MAX ? 0 : MIN(size, (guint64)1 << 40);
 	}
+}
+
+int fetch_list(struct fetch_run *r, struct rs_err *err)
+{
+	int rc = 0;
+
+	plan(r);
+	if (sizes_now(r)) {
+		rc = list(r, err);
+		plan(r);
+	}
+	if (rc == 0)
+		rc = fetch_again(r, err);
+	notice(r);
+	report(r);
 	return rc == 0 && !r->f->dry_run ? note_presence(r, err) : rc;
 }

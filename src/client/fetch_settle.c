@@ -17,12 +17,7 @@ static int write_back(
 		else
 			rc = rs_ledger_forget(r->ledger, p->id, err);
 	}
-	fetch_step(r, "settle");
-	if (rc == 0)
-		rc = rs_ledger_commit(r->ledger, err);
-	if (rc < 0)
-		rs_ledger_rollback(r->ledger);
-	return rc;
+	return fetch_ledger_end(r, rc, "settle", err);
 }
 
 int fetch_settle(struct fetch_run *r, struct rs_err *err)

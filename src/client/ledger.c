@@ -35,10 +35,11 @@ static const char *const sql[RS_LEDGER_STATEMENT_N] = {
 	[PROBLEMS] =
 		"SELECT id, account, uid, state, size, tries, next_s, note FROM message WHERE "
 		"state IN (4, 5, 6) AND gone_s = 0 AND (?1 IS NULL OR account = ?1) ORDER BY id",
-	[ACCOUNT_GET] = "SELECT policy, marker, caps, checked_s, listed_s, slow_s FROM account "
-			"WHERE account = ?1",
+	[ACCOUNT_GET] =
+		"SELECT policy, marker, caps, checked_s, listed_s, slow_s, caps_s FROM account "
+		"WHERE account = ?1",
 	[ACCOUNT_PUT] = "INSERT OR REPLACE INTO account (account, policy, marker, caps, checked_s, "
-			"listed_s, slow_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			"listed_s, slow_s, caps_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[WAIT_GET] = "SELECT until_s, tries FROM wait WHERE key = ?1",
 	[WAIT_PUT] = "INSERT OR REPLACE INTO wait (key, until_s, tries) VALUES (?1, ?2, ?3)",
 };
@@ -58,7 +59,8 @@ static const char schema_2[] =
 	"ALTER TABLE message ADD COLUMN note TEXT;"
 	"CREATE INDEX message_state ON message (account) WHERE state IN (1, 4, 5, 6);"
 	"CREATE TABLE account (account TEXT PRIMARY KEY, policy TEXT, marker TEXT, caps INTEGER "
-	"NOT NULL, checked_s INTEGER NOT NULL, listed_s INTEGER NOT NULL, slow_s INTEGER NOT NULL);"
+	"NOT NULL, checked_s INTEGER NOT NULL, listed_s INTEGER NOT NULL, slow_s INTEGER NOT NULL, "
+	"caps_s INTEGER NOT NULL);"
 	"CREATE TABLE wait (key TEXT PRIMARY KEY, until_s INTEGER NOT NULL, tries INTEGER NOT "
 	"NULL);"
 	"PRAGMA user_version = 2;";

@@ -142,6 +142,7 @@ struct rs_ledger_account {
 	char *policy;     /* by which the last whole check went; NULL: none has */
 	char *marker;     /* what the file restante-id of its folder says; NULL: none yet */
 	guint32 caps;     /* RS_CAP_* after the login, 0: not known */
+	gint64 caps_s;    /* when that was asked for last */
 	gint64 checked_s; /* end of the last whole check, 0: none */
 	gint64 listed_s;  /* when all sizes were asked for last */
 	gint64 slow_s;    /* it could not do what it announces: nothing in one flight until then */

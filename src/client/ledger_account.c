@@ -32,6 +32,7 @@ int rs_ledger_account_get(
 		out->checked_s = sqlite3_column_int64(s, 3);
 		out->listed_s = sqlite3_column_int64(s, 4);
 		out->slow_s = sqlite3_column_int64(s, 5);
+		out->caps_s = sqlite3_column_int64(s, 6);
 	}
 	(void)sqlite3_reset(s);
 	return MIN(rc, 0);
@@ -49,6 +50,7 @@ int rs_ledger_account_put(struct rs_ledger *l, const char *account,
 	(void)sqlite3_bind_int64(s, 5, a->checked_s);
 	(void)sqlite3_bind_int64(s, 6, a->listed_s);
 	(void)sqlite3_bind_int64(s, 7, a->slow_s);
+	(void)sqlite3_bind_int64(s, 8, a->caps_s);
 	return rs_ledger_done(l, s, err);
 }
 

@@ -235,19 +235,71 @@ static void acknowledge_at_once(const struct rs_net *n)
 		g_socket_connection_get_socket(n->tcp), IPPROTO_TCP, TCP_QUICKACK, 1, NULL);
 }
 
-int rs_net_read(struct rs_net *n, void *buf, size_t max, size_t *got, struct rs_err *err)
+int rs_net_fd(const struct rs_net *n)
+{
+	return n->tcp ? g_socket_get_fd(g_socket_connection_get_socket(n->tcp)) : -1;
+}
+
+/* Octets written or read at once: 0 where it would have to wait; -1 with `error`. */
+static gssize write_now(struct rs_net *n, struct rs_slice out, GError **error)
+{
+	GPollableOutputStream *to =
+		G_POLLABLE_OUTPUT_STREAM(g_io_stream_get_output_stream(n->stream));
+	gssize k = g_pollable_output_stream_write_nonblocking(
+		to, out.p, out.n, n->where->cancel, error);
+
+	if (k >= 0 || !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+		return k;
+	g_clear_error(error);
+	return 0;
+}
+
+static gssize read_now(struct rs_net *n, struct rs_net_in *in, GError **error)
+{
+	GPollableInputStream *from =
+		G_POLLABLE_INPUT_STREAM(g_io_stream_get_input_stream(n->stream));
+	gssize k = g_pollable_input_stream_read_nonblocking(
+		from, in->buf, in->max, n->where->cancel, error);
+
+	in->ended = k == 0;
+	if (k >= 0 || !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+		return k;
+	g_clear_error(error);
+	return 0;
+}
+
+/* Until the socket can do something; silence has its limit. */
+static bool wait_for(struct rs_net *n, bool to_write, GError **error)
+{
+	GSocket *socket = g_socket_connection_get_socket(n->tcp);
+
+	acknowledge_at_once(n);
+	return g_socket_condition_timed_wait(socket, G_IO_IN | (to_write ? G_IO_OUT : 0),
+		(gint64)n->where->timeout_s * G_USEC_PER_SEC, n->where->cancel, error);
+}
+
+int rs_net_exchange(struct rs_net *n, struct rs_slice out, size_t *written, struct rs_net_in *in,
+	struct rs_err *err)
 {
 	g_autoptr(GError) error = NULL;
 
-	gssize k;
+	*written = 0;
+	in->got = 0;
+	for (;;) {
+		gssize k = out.n ? write_now(n, out, &error) : 0;
 
-	acknowledge_at_once(n);
-	k = g_input_stream_read(
-		g_io_stream_get_input_stream(n->stream), buf, max, n->where->cancel, &error);
-	if (k < 0)
-		return fail(n, error, err);
-	*got = (size_t)k;
-	return 0;
+		if (k < 0)
+			return fail(n, error, err);
+		*written = (size_t)k;
+		k = read_now(n, in, &error);
+		if (k < 0)
+			return fail(n, error, err);
+		in->got = (size_t)k;
+		if (*written || in->got || in->ended)
+			return 0;
+		if (!wait_for(n, out.n > 0, &error))
+			return fail(n, error, err);
+	}
 }
 
 bool rs_net_is_tls(const struct rs_net *n)

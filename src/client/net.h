@@ -22,6 +22,14 @@ struct rs_net_where {
 
 struct rs_net;
 
+/* Where rs_net_exchange reads to. */
+struct rs_net_in {
+	void *buf;
+	size_t max;
+	size_t got; /* octets that came */
+	bool ended; /* the server has closed its side */
+};
+
 /* -RS_ENET, -RS_ECERT, -RS_EPROTO (no TLS there), -RS_ETEMP (cancelled). `where` lent until close. */
 int rs_net_open(
 	const struct rs_net_where *where, struct rs_net **out, struct rs_err *err) RS_MUST_USE;
@@ -30,11 +38,15 @@ void rs_net_close(struct rs_net **n);
 /* Begin TLS on a connection opened without it. */
 int rs_net_start_tls(struct rs_net *n, struct rs_err *err) RS_MUST_USE;
 
+/* Both ways at a time, so that neither side can wait for the other for ever: writes what the server takes
+ * of `out`, reads what is there, and waits only where neither was possible. */
+int rs_net_exchange(struct rs_net *n, struct rs_slice out, size_t *written, struct rs_net_in *in,
+	struct rs_err *err) RS_MUST_USE;
+
 int rs_net_write(
 	struct rs_net *n, struct rs_slice s, struct rs_err *err) RS_MUST_USE; /* all of it */
-/* At least one octet, or *got = 0 when the server has ended. */
-int rs_net_read(
-	struct rs_net *n, void *buf, size_t max, size_t *got, struct rs_err *err) RS_MUST_USE;
+/* The connection's descriptor, for what only a socket knows; -1 when there is none. */
+int rs_net_fd(const struct rs_net *n);
 
 bool rs_net_is_tls(const struct rs_net *n);
 /* SHA-256 of the server's certificate as hex, g_free it; NULL without TLS. After -RS_ECERT the

@@ -57,9 +57,10 @@ static guint *sort_by_uid(GArray *listing)
 
 /* --- row by row ------------------------------------------------------------------------------ */
 
-static void fetch_add(struct plan_work *w, guint at, gint64 id)
+static void fetch_add(struct plan_work *w, guint at, const struct rs_ledger_row *row)
 {
-	struct rs_plan_fetch f = {.listed = at, .id = id};
+	struct rs_plan_fetch f = {
+		.listed = at, .id = row ? row->id : 0, .tries = row ? row->tries : 0};
 
 	w->fetch_at[at] = w->p->fetch->len + 1;
 	g_array_append_val(w->p->fetch, f);
@@ -74,7 +75,7 @@ static void unknown(struct plan_work *w, guint at)
 		w->p->skipped_n++;
 		return;
 	}
-	fetch_add(w, at, 0);
+	fetch_add(w, at, NULL);
 }
 
 static void known(struct plan_work *w, guint at, guint row_at)
@@ -100,7 +101,7 @@ static void known(struct plan_work *w, guint at, guint row_at)
 		break;
 	case RS_LEDGER_FAILED:
 		if (row->next_s <= w->in->now_s)
-			fetch_add(w, at, row->id);
+			fetch_add(w, at, row);
 		else
 			w->p->failed_n++;
 		break;
@@ -108,10 +109,10 @@ static void known(struct plan_work *w, guint at, guint row_at)
 		if (w->in->size_limit && (m->size == UINT64_MAX || m->size > w->in->size_limit))
 			w->p->skipped_n++;
 		else
-			fetch_add(w, at, row->id);
+			fetch_add(w, at, row);
 		break;
 	case RS_LEDGER_WANTED:
-		fetch_add(w, at, row->id);
+		fetch_add(w, at, row);
 		break;
 	}
 }
@@ -170,6 +171,25 @@ static void absent(struct rs_plan *p, const struct rs_plan_in *in)
 	p->vanished = there > 1 && lost == there;
 }
 
+/* One that broke the connection must not break it in front of the others. */
+static void troubled_last(GArray *fetch)
+{
+	g_autoptr(GArray) late = g_array_new(FALSE, FALSE, sizeof(struct rs_plan_fetch));
+	guint to = 0;
+
+	for (guint i = 0; i < fetch->len; i++) {
+		struct rs_plan_fetch f = g_array_index(fetch, struct rs_plan_fetch, i);
+
+		if (f.tries)
+			g_array_append_val(late, f);
+		else
+			g_array_index(fetch, struct rs_plan_fetch, to++) = f;
+	}
+	g_array_set_size(fetch, to);
+	if (late->len)
+		g_array_append_vals(fetch, late->data, late->len);
+}
+
 void rs_plan_make(struct rs_plan *p, const struct rs_plan_in *in)
 {
 	guint n = in->listing->len;
@@ -195,6 +215,7 @@ void rs_plan_make(struct rs_plan *p, const struct rs_plan_in *in)
 	match(&w, order);
 	absent(p, in);
 	plan_leave(&w);
+	troubled_last(p->fetch);
 	g_free(w.found);
 	g_free(w.row_at);
 	g_free(w.fetch_at);

@@ -41,6 +41,7 @@ struct rs_plan_fetch {
 	guint listed;    /* row of the listing */
 	gboolean remove; /* delete it there once it is durable here */
 	gint64 id;       /* ledger, 0: not in it yet */
+	guint tries;     /* it failed so often: such ones come last */
 };
 
 struct rs_plan_remove {

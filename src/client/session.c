@@ -22,11 +22,12 @@ static int engine_fail(const struct rs_session *s, struct rs_err *err)
 
 int rs_session_event(struct rs_session *s, struct rs_pop3c_event *ev, struct rs_err *err)
 {
+	struct rs_net_in in = {.buf = s->buf, .max = sizeof(s->buf)};
+
 	for (;;) {
-		struct rs_slice out;
 		enum rs_step step;
+		size_t written;
 		size_t used;
-		size_t got;
 		int rc;
 
 		step = rs_pop3c_recv(s->engine, s->rest.p, s->rest.n, &used, ev);
@@ -35,31 +36,32 @@ int rs_session_event(struct rs_session *s, struct rs_pop3c_event *ev, struct rs_
 			return 0;
 		if (step != RS_MORE)
 			return engine_fail(s, err);
-		out = rs_pop3c_out(s->engine);
-		rc = rs_net_write(s->net, out, err);
+		rc = rs_net_exchange(s->net, rs_pop3c_out(s->engine), &written, &in, err);
 		if (rc < 0)
 			return rc;
-		rs_pop3c_sent(s->engine, out.n);
-		rc = rs_net_read(s->net, s->buf, sizeof(s->buf), &got, err);
-		if (rc < 0)
-			return rc;
-		if (got == 0) {
+		rs_pop3c_sent(s->engine, written);
+		s->rest = rs_slice(s->buf, in.got);
+		if (in.ended) {
 			(void)rs_pop3c_eof(s->engine);
 			return engine_fail(s, err);
 		}
-		s->rest = rs_slice(s->buf, got);
 	}
 }
 
 int rs_session_ask(struct rs_session *s, enum rs_pop3_verb v, const char *arg,
 	struct rs_pop3c_event *ev, struct rs_err *err)
 {
+	gint64 began_us = g_get_monotonic_time();
+	gint64 took_us;
 	int rc = rs_pop3c_send(s->engine, v, 0, arg);
 
 	if (rc < 0)
 		return rs_err_set(err, (enum rs_err_kind) - rc, _("%s cannot be sent to %s"),
 			rs_pop3_verbs[v].name, s->account->pop3_host);
-	return rs_session_event(s, ev, err);
+	rc = rs_session_event(s, ev, err);
+	took_us = g_get_monotonic_time() - began_us;
+	s->rtt_us = s->rtt_us ? MIN(s->rtt_us, took_us) : took_us;
+	return rc;
 }
 
 static enum rs_err_kind kind_of(enum rs_pop3_code code)
@@ -109,6 +111,7 @@ static int greeting(struct rs_session *s, struct rs_err *err)
 
 	if (rc < 0)
 		return rc;
+	s->told->code = ev.code;
 	return ev.kind == RS_C_GREETING ? 0 : rs_session_refused(s, &ev, _("the connection"), err);
 }
 
@@ -118,6 +121,7 @@ static int capabilities(struct rs_session *s, struct rs_err *err)
 	struct rs_pop3c_event ev;
 	int rc = rs_session_ask(s, RS_POP3_CAPA, NULL, &ev, err);
 
+	s->told->hung_at_capa = rc == -RS_ENET;
 	while (rc == 0 && ev.kind != RS_C_END && ev.kind != RS_C_ERR)
 		rc = rs_session_event(s, &ev, err);
 	return rc;
@@ -143,19 +147,7 @@ static int start_tls(struct rs_session *s, struct rs_err *err)
 			s->account->pop3_host, s->account->pop3_port);
 	if (rs_pop3c_tls_up(s->engine, s->rest.n) == RS_FAILED)
 		return engine_fail(s, err);
-	rc = rs_net_start_tls(s->net, err);
-	return rc == 0 ? capabilities(s, err) : rc;
-}
-
-/* Messages as they are stored, with UTF-8 in their headers where it is (RFC 6856): else a server may send them
- * turned into ASCII. One that refuses is taken as it is. */
-static int ask_for_utf8(struct rs_session *s, struct rs_err *err)
-{
-	struct rs_pop3c_event ev;
-
-	if (!(rs_pop3c_caps(s->engine) & RS_CAP_UTF8))
-		return 0;
-	return rs_session_ask(s, RS_POP3_UTF8, NULL, &ev, err);
+	return rs_net_start_tls(s->net, err);
 }
 
 /* --- login --------------------------------------------------------------------------------- */
@@ -164,6 +156,8 @@ static int login_refused(struct rs_session *s, const struct rs_pop3c_event *ev, 
 {
 	bool codes = (rs_pop3c_caps(s->engine) & RS_CAP_AUTH_RESP_CODE) != 0;
 
+	s->told->code = ev->code;
+	s->told->login_delay_s = rs_pop3c_login_delay_s(s->engine);
 	/* with AUTH-RESP-CODE (RFC 3206) only [AUTH] means the password */
 	if (ev->code == RS_POP3_CODE_AUTH || (ev->code == RS_POP3_CODE_NONE && !codes))
 		return rs_err_set(err, RS_EAUTH,
@@ -177,9 +171,13 @@ static int login_refused(struct rs_session *s, const struct rs_pop3c_event *ev, 
 	return rs_session_refused(s, ev, _("the login"), err);
 }
 
-static int login_plain(struct rs_session *s, const struct rs_secret *password, struct rs_err *err)
+static int no_such_login(struct rs_err *err)
 {
-	struct rs_pop3c_event ev = {.kind = RS_C_ERR};
+	return rs_err_set(err, RS_EAUTH, _("this user name or password cannot be sent by POP3"));
+}
+
+static int plain_send(struct rs_session *s, const struct rs_secret *password, struct rs_err *err)
+{
 	struct rs_buf message;
 	int rc;
 
@@ -190,10 +188,15 @@ static int login_plain(struct rs_session *s, const struct rs_secret *password, s
 		rc = rs_pop3c_auth(s->engine, 0, "PLAIN", rs_buf_slice(&message));
 	rs_buf_wipe(&message);
 	rs_buf_finish(&message);
-	if (rc < 0)
-		return rs_err_set(
-			err, RS_EAUTH, _("this user name or password cannot be sent by POP3"));
-	rc = rs_session_event(s, &ev, err);
+	return rc < 0 ? no_such_login(err) : 0;
+}
+
+/* The answer to AUTH or PASS. */
+static int login_answer(struct rs_session *s, struct rs_err *err)
+{
+	struct rs_pop3c_event ev = {.kind = RS_C_ERR};
+	int rc = rs_session_event(s, &ev, err);
+
 	if (rc == 0 && ev.kind == RS_C_CHALLENGE) { /* one that asks for more is not PLAIN */
 		(void)rs_pop3c_sasl(s->engine, rs_slice(NULL, 0));
 		rc = rs_session_event(s, &ev, err);
@@ -203,46 +206,149 @@ static int login_plain(struct rs_session *s, const struct rs_secret *password, s
 	return ev.kind == RS_C_OK ? 0 : login_refused(s, &ev, err);
 }
 
+static int pass_send(struct rs_session *s, const struct rs_secret *password, struct rs_err *err)
+{
+	if (rs_pop3c_send(s->engine, RS_POP3_PASS, 0, (const char *)password->octets) < 0)
+		return rs_err_set(err, RS_EAUTH, _("this password cannot be sent by POP3"));
+	return 0;
+}
+
 static int login_user(struct rs_session *s, const struct rs_secret *password, struct rs_err *err)
 {
 	struct rs_pop3c_event ev;
 	int rc = rs_session_ask(s, RS_POP3_USER, s->account->pop3_user, &ev, err);
 
-	if (rc == 0 && ev.kind == RS_C_OK) {
-		rc = rs_pop3c_send(s->engine, RS_POP3_PASS, 0, (const char *)password->octets);
-		if (rc < 0)
-			return rs_err_set(err, RS_EAUTH, _("this password cannot be sent by POP3"));
-		rc = rs_session_event(s, &ev, err);
-	}
-	if (rc < 0)
-		return rc;
-	return ev.kind == RS_C_OK ? 0 : login_refused(s, &ev, err);
+	if (rc == 0 && ev.kind != RS_C_OK)
+		return login_refused(s, &ev, err);
+	if (rc == 0)
+		rc = pass_send(s, password, err);
+	return rc == 0 ? login_answer(s, err) : rc;
 }
 
-static int login(struct rs_session *s, const struct rs_secret *password, struct rs_err *err)
+static int login(
+	struct rs_session *s, const struct rs_secret *password, bool may_ask, struct rs_err *err)
 {
 	int rc;
 
-	if (rs_net_is_tls(s->net) && rs_pop3c_has_mech(s->engine, "PLAIN"))
-		rc = login_plain(s, password, err);
-	else
+	s->early = (rs_pop3c_caps(s->engine) & RS_CAP_PIPELINING) != 0;
+	if (rs_net_is_tls(s->net) && rs_pop3c_has_mech(s->engine, "PLAIN")) {
+		rc = plain_send(s, password, err);
+		if (rc == 0)
+			rc = login_answer(s, err);
+	} else {
 		rc = login_user(s, password, err);
+	}
 	/* some servers tell PIPELINING, UIDL and TOP only now */
-	if (rc == 0 && !(rs_pop3c_caps(s->engine) & RS_CAP_PIPELINING))
+	if (rc == 0 && may_ask && !s->early)
 		rc = capabilities(s, err);
 	if (rc == 0)
 		rs_pop3c_pipelining(s->engine, (rs_pop3c_caps(s->engine) & RS_CAP_PIPELINING) != 0);
 	return rc;
 }
 
+/* RFC 6856: without it a server has to rewrite headers in UTF-8, and the message is not the one that was
+ * sent any more. */
+static bool utf8_wanted(const struct rs_session *s)
+{
+	return (rs_pop3c_caps(s->engine) & RS_CAP_UTF8) != 0;
+}
+
+/* --- in one flight, on what is remembered ---------------------------------------------------- */
+
+static int flight_send(struct rs_session *s, const struct rs_secret *password,
+	const struct rs_session_how *how, bool plain, struct rs_err *err)
+{
+	int rc;
+
+	rs_pop3c_assume(s->engine, how->caps & ~(RS_SESSION_PLAIN | RS_SESSION_EARLY));
+	if (utf8_wanted(s) && rs_pop3c_send(s->engine, RS_POP3_UTF8, 0, NULL) < 0)
+		return rs_err_set(err, RS_ENOMEM, _("out of memory"));
+	if (plain)
+		rc = plain_send(s, password, err);
+	else if (rs_pop3c_send(s->engine, RS_POP3_USER, 0, s->account->pop3_user) < 0)
+		rc = no_such_login(err);
+	else
+		rc = pass_send(s, password, err);
+	/* a long password leaves no room behind AUTH: then they go out one by one */
+	if (rc == 0 && how->uidl && rs_pop3c_send(s->engine, RS_POP3_UIDL, 0, NULL) == 0)
+		s->asked_uidl = true;
+	if (rc == 0 && s->asked_uidl && how->list &&
+		rs_pop3c_send(s->engine, RS_POP3_LIST, 0, NULL) == 0)
+		s->asked_list = true;
+	return rc;
+}
+
+static int flight(struct rs_session *s, const struct rs_secret *password,
+	const struct rs_session_how *how, struct rs_err *err)
+{
+	bool plain = rs_net_is_tls(s->net) && (how->caps & RS_SESSION_PLAIN);
+	struct rs_pop3c_event ev;
+	int rc = flight_send(s, password, how, plain, err);
+
+	s->told->flown = true;
+	if (rc == 0 && utf8_wanted(s)) /* refused: then headers come in ASCII, as without it */
+		rc = rs_session_event(s, &ev, err);
+	if (rc == 0 && !plain) {
+		rc = rs_session_event(s, &ev, err);
+		if (rc == 0 && ev.kind != RS_C_OK)
+			rc = login_refused(s, &ev, err);
+	}
+	return rc == 0 ? login_answer(s, err) : rc;
+}
+
+/* The slow way: ask what it can, one thing after the other. */
+static int by_steps(struct rs_session *s, const struct rs_secret *password,
+	const struct rs_session_how *how, struct rs_err *err)
+{
+	bool may_ask = !how || !how->no_capa;
+	bool known = (rs_pop3c_caps(s->engine) & RS_CAP_KNOWN) != 0;
+	int rc = may_ask && !known ? capabilities(s, err) : 0;
+	struct rs_pop3c_event ev;
+
+	if (rc == 0 && utf8_wanted(s))
+		rc = rs_session_ask(s, RS_POP3_UTF8, NULL, &ev, err);
+	if (rc == 0)
+		rc = login(s, password, may_ask, err);
+	if (rc == 0 && how && how->uidl && rs_pop3c_send(s->engine, RS_POP3_UIDL, 0, NULL) == 0)
+		s->asked_uidl = true;
+	if (rc == 0 && s->asked_uidl && how->list &&
+		rs_pop3c_send(s->engine, RS_POP3_LIST, 0, NULL) == 0)
+		s->asked_list = true;
+	return rc;
+}
+
 /* --- the session --------------------------------------------------------------------------- */
 
-int rs_session_open(const struct rs_account *a, const struct rs_secret *password,
-	GCancellable *cancel, struct rs_session **out, struct rs_err *err)
+static int open_session(struct rs_session *s, const struct rs_secret *password,
+	const struct rs_session_how *how, struct rs_err *err)
 {
+	bool known = how && (how->caps & RS_CAP_PIPELINING) && (how->caps & RS_SESSION_EARLY);
+	int rc = rs_net_open(&s->where, &s->net, err);
+
+	if (rc == 0)
+		rc = greeting(s, err);
+	if (rc == 0 && s->account->pop3_security == RS_SECURITY_STARTTLS) {
+		if (!known && !(how && how->no_capa))
+			rc = capabilities(s, err);
+		if (rc == 0)
+			rc = start_tls(s, err);
+	}
+	if (rc < 0)
+		return rc;
+	return known ? flight(s, password, how, err) : by_steps(s, password, how, err);
+}
+
+int rs_session_open(const struct rs_account *a, const struct rs_secret *password,
+	GCancellable *cancel, const struct rs_session_how *how, struct rs_session **out,
+	struct rs_session_told *told, struct rs_err *err)
+{
+	struct rs_session_told none;
+	struct rs_pop3c_limits limits = rs_pop3c_limits_default;
 	struct rs_session *s = g_new0(struct rs_session, 1);
 	int rc;
 
+	s->told = told ? told : &none;
+	*s->told = (struct rs_session_told){.flown = false};
 	s->account = a;
 	s->where = (struct rs_net_where){.host = a->pop3_host,
 		.port = a->pop3_port,
@@ -251,26 +357,26 @@ int rs_session_open(const struct rs_account *a, const struct rs_secret *password
 		.pin_sha256 = a->pin_sha256,
 		.timeout_s = a->timeout_s,
 		.cancel = cancel};
-	rc = rs_pop3c_create(&rs_pop3c_limits_default, &s->engine);
+	limits.depth_max = RS_SESSION_WINDOW / 8; /* none is shorter than "RETR 1" and its end */
+	rc = rs_pop3c_create(&limits, &s->engine);
 	if (rc < 0)
 		rc = rs_err_set(err, RS_ENOMEM, _("out of memory"));
 	if (rc == 0)
-		rc = rs_net_open(&s->where, &s->net, err);
-	if (rc == 0)
-		rc = greeting(s, err);
-	if (rc == 0)
-		rc = capabilities(s, err);
-	if (rc == 0 && a->pop3_security == RS_SECURITY_STARTTLS)
-		rc = start_tls(s, err);
-	if (rc == 0)
-		rc = ask_for_utf8(s, err);
-	if (rc == 0)
-		rc = login(s, password, err);
+		rc = open_session(s, password, how, err);
+	s->told = NULL;
 	if (rc < 0)
 		rs_session_close(&s);
 	else
 		*out = s;
 	return rc;
+}
+
+guint32 rs_session_caps(const struct rs_session *s)
+{
+	guint32 caps = rs_pop3c_caps(s->engine);
+
+	return caps | (rs_pop3c_has_mech(s->engine, "PLAIN") ? RS_SESSION_PLAIN : 0) |
+	       (s->early ? RS_SESSION_EARLY : 0);
 }
 
 void rs_session_close(struct rs_session **s)

@@ -8,9 +8,30 @@
 #include "client/net.h"
 #include "proto/pop3c.h"
 
-/* Octets of commands that may be unanswered at a time. So few fit the kernel's buffers of both
- * sides whatever else is going on, so writing never has to wait for reading: no deadlock. */
-#define RS_SESSION_WINDOW 8192u
+/* Octets of commands that may be unanswered at a time. Reading never stops for writing (net.h), so this
+ * is no matter of deadlock; it bounds what is lost when a connection breaks. */
+#define RS_SESSION_WINDOW 32768u
+
+/* Beside RS_CAP_*, in what is remembered of a server: it takes AUTH PLAIN. */
+#define RS_SESSION_PLAIN 0x10000u
+/* And that it announces PIPELINING before the login, not only behind it. */
+#define RS_SESSION_EARLY 0x20000u
+
+/* How to open one: what is remembered, and what to send ahead. */
+struct rs_session_how {
+	guint32 caps; /* what the server could the last time; 0: ask */
+	bool no_capa; /* do not ask: it hung up on that */
+	bool uidl;    /* send UIDL behind the login, in the same flight if the server can */
+	bool list;    /* and LIST */
+};
+
+/* What came of it, filled on failure, too. */
+struct rs_session_told {
+	bool flown;             /* the login went out on what was remembered */
+	bool hung_at_capa;      /* the connection broke at CAPA */
+	enum rs_pop3_code code; /* why the login (or the greeting) was refused */
+	guint32 login_delay_s;  /* the server wants so long between logins, 0: did not say */
+};
 
 struct rs_session {
 	const struct rs_account *account; /* lent */
@@ -18,14 +39,21 @@ struct rs_session {
 	struct rs_net *net;
 	struct rs_pop3c *engine;
 	struct rs_slice rest; /* read and not yet taken by the engine */
+	bool asked_uidl;      /* UIDL is on its way, and LIST behind it */
+	bool asked_list;
+	bool early;                   /* PIPELINING was announced before the login */
+	gint64 rtt_us;                /* of the quickest exchange so far, 0: not known */
+	struct rs_session_told *told; /* lent while it is opened */
 	uint8_t buf[65536];
 };
 
-/* Connect, greeting, CAPA, STLS, login. On failure everything is closed. -RS_EAUTH only where the
- * server says that user or password is wrong; a locked mailbox is -RS_ELOCKED, other "later" is
- * -RS_ETEMP. */
+/* On failure everything is closed. -RS_EAUTH only where the server says that user or password is wrong; a
+ * locked mailbox is -RS_ELOCKED, other "later" is -RS_ETEMP. `how` and `told` may be NULL. */
 int rs_session_open(const struct rs_account *a, const struct rs_secret *password,
-	GCancellable *cancel, struct rs_session **out, struct rs_err *err) RS_MUST_USE;
+	GCancellable *cancel, const struct rs_session_how *how, struct rs_session **out,
+	struct rs_session_told *told, struct rs_err *err) RS_MUST_USE;
+/* What to remember of the server, for rs_session_how. */
+guint32 rs_session_caps(const struct rs_session *s);
 void rs_session_close(struct rs_session **s); /* no QUIT: what was marked stays on the server */
 
 /* Write what the engine has to say, then read until its next event. */

@@ -35,7 +35,7 @@ struct rs_deliv {
 	struct rs_wire_count wire;
 	struct rs_ascii_size ascii;
 	size_t buf_n;
-	uint8_t buf[BUF_N];
+	uint8_t *buf; /* BUF_N octets; NULL once parked */
 };
 
 /* Host part of our names: letters, digits, dots and dashes of the host's name. */
@@ -107,6 +107,7 @@ int rs_deliv_begin(
 		return -(int)rs_err_kind_of_errno(-fd);
 	}
 	d->fd = fd;
+	d->buf = g_malloc(BUF_N);
 	*out = d;
 	return 0;
 }
@@ -220,11 +221,27 @@ uint64_t rs_deliv_wire(const struct rs_deliv *d)
 	return rs_wire_count_end(&d->wire);
 }
 
+void rs_deliv_park(struct rs_deliv *d)
+{
+	assert(d->state == FINISHED);
+	if (d->fd >= 0)
+		(void)d->m->fs->close(d->m->fs->ctx, d->fd);
+	d->fd = -1;
+	g_clear_pointer(&d->buf, g_free);
+}
+
 int rs_deliv_sync(struct rs_deliv *d, struct rs_err *err)
 {
-	int rc = d->m->fs->fsync(d->m->fs->ctx, d->fd);
+	const struct rs_fs *fs = d->m->fs;
+	int rc = 0;
 
 	assert(d->state == FINISHED);
+	if (d->fd < 0)
+		rc = fs->create(fs->ctx, d->m->tmp_fd, d->unique, O_WRONLY | O_NOFOLLOW, FILE_MODE);
+	if (d->fd < 0 && rc >= 0)
+		d->fd = rc;
+	if (rc >= 0)
+		rc = fs->fsync(fs->ctx, d->fd);
 	return rc < 0 ? rs_maildir_fail(err, -rc, "make a message durable in", d->m->path, NULL)
 		      : 0;
 }
@@ -282,7 +299,9 @@ void rs_deliv_destroy(struct rs_deliv **d)
 	if (!*d)
 		return;
 	fs = (*d)->m->fs;
-	(void)fs->close(fs->ctx, (*d)->fd);
+	if ((*d)->fd >= 0)
+		(void)fs->close(fs->ctx, (*d)->fd);
+	g_free((*d)->buf);
 	if ((*d)->state != PUBLISHED)
 		(void)fs->unlink(fs->ctx, (*d)->m->tmp_fd, (*d)->unique);
 	rs_ascii_size_finish(&(*d)->ascii);

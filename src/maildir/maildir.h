@@ -61,6 +61,9 @@ int rs_deliv_finish(struct rs_deliv *d, struct rs_err *err) RS_MUST_USE;
 const char *rs_deliv_name(const struct rs_deliv *d); /* final file name, after finish; borrowed */
 uint64_t rs_deliv_size(const struct rs_deliv *d);    /* octets in the file                      */
 uint64_t rs_deliv_wire(const struct rs_deliv *d);    /* octets as POP3 sends it                 */
+/* After finish: it will wait for a while among many; gives descriptor and buffer back. rs_deliv_sync opens it
+ * again where it must. */
+void rs_deliv_park(struct rs_deliv *d);
 int rs_deliv_sync(struct rs_deliv *d, struct rs_err *err) RS_MUST_USE; /* fsync of the file     */
 /* Rename tmp -> new, never over a file that is there (-RS_EEXIST). */
 int rs_deliv_publish(struct rs_deliv *d, struct rs_err *err) RS_MUST_USE;

@@ -132,13 +132,20 @@ int pop3c_may_send(const struct rs_pop3c *c)
 	return c->queued < depth ? 0 : -RS_EBUSY;
 }
 
+/* May other commands go out behind it unanswered, where the owner knows the server? */
+static bool may_follow(const struct rs_pop3c *c, enum rs_pop3_verb v)
+{
+	return v == RS_POP3_UTF8 || v == RS_POP3_PASS ||
+	       (v == RS_POP3_AUTH && rs_buf_n(&c->initial) == 0);
+}
+
 static void enqueue(struct rs_pop3c *c, enum rs_pop3_verb v, uint32_t tag, bool has_arg)
 {
 	struct pop3c_cmd *cmd = &c->queue[(c->first + c->queued) % c->lim.depth_max];
 
 	*cmd = (struct pop3c_cmd){.verb = v, .tag = tag, .has_arg = has_arg};
 	c->queued++;
-	c->barrier = rs_pop3_verbs[v].barrier;
+	c->barrier = rs_pop3_verbs[v].barrier && !(c->assumed && may_follow(c, v));
 }
 
 int rs_pop3c_send(struct rs_pop3c *c, enum rs_pop3_verb v, uint32_t tag, const char *arg)
@@ -169,6 +176,14 @@ int rs_pop3c_send(struct rs_pop3c *c, enum rs_pop3_verb v, uint32_t tag, const c
 void rs_pop3c_pipelining(struct rs_pop3c *c, bool on)
 {
 	c->pipelining = on;
+}
+
+void rs_pop3c_assume(struct rs_pop3c *c, uint32_t caps)
+{
+	pop3c_caps_reset(c);
+	c->caps = caps;
+	c->assumed = true;
+	c->pipelining = (caps & RS_CAP_PIPELINING) != 0;
 }
 
 /* AUTH has a line of its own (pop3c_auth.c). */
@@ -303,6 +318,7 @@ enum rs_step rs_pop3c_tls_up(struct rs_pop3c *c, size_t held)
 	rs_buf_wipe(&c->out);
 	rs_buf_wipe(&c->initial);
 	c->pipelining = false;
+	c->assumed = false;
 	c->barrier = false;
 	pop3c_state_set(c, POP3C_REPLY);
 	return RS_MORE;

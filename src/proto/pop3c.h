@@ -86,6 +86,12 @@ int rs_pop3c_send(struct rs_pop3c *c, enum rs_pop3_verb v, uint32_t tag, const c
  * USER and PASS may always be told apart by the owner; with pipelining on, PASS behind USER. */
 void rs_pop3c_pipelining(struct rs_pop3c *c, bool on);
 
+/* What the server could the last time, told by the owner instead of asked for with CAPA: pipelining is on
+ * if it is in `caps`, and commands may be queued behind UTF8 and PASS, and behind an AUTH whose initial response
+ * fits its line. A server that then asks for more than that response has the session FAILED: what follows
+ * is on its way already. Forgotten at the handshake and at the next CAPA. */
+void rs_pop3c_assume(struct rs_pop3c *c, uint32_t caps);
+
 /* AUTH mech [initial response]; `initial` with p NULL: none. An initial response that does not
  * fit the 255 octets is kept and sent at the first empty challenge (RFC 5034 section 4; also what
  * Exchange wants). */

@@ -73,6 +73,9 @@ enum rs_step pop3c_challenge(struct rs_pop3c *c, struct rs_slice text, struct rs
 	uint8_t *to;
 	size_t n;
 
+	if (c->queued > 1)
+		return pop3c_fail(
+			c, RS_EPROTO, "the server asks for more at the login than it used to");
 	text = rs_slice_trim(text);
 	rs_buf_clear(&c->decoded);
 	if (text.n == 0 && rs_buf_n(&c->initial)) {

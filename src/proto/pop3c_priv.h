@@ -28,6 +28,7 @@ struct rs_pop3c {
 	struct rs_pop3c_limits lim;
 	enum pop3c_state state;
 	bool pipelining;
+	bool assumed;            /* PASS and AUTH are no barriers (rs_pop3c_assume)        */
 	bool barrier;            /* the last command queued lets nothing behind it */
 	bool line_given;         /* the line was lent out with the last event      */
 	bool bare_lf;            /* the status line of this answer ended with a bare LF */

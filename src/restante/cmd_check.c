@@ -20,6 +20,7 @@ struct check {
 	gboolean json;
 	gboolean quiet;
 	gboolean dry_run;
+	gboolean now;
 	/* what happens */
 	GCancellable *cancel;
 	GMainLoop *loop;
@@ -268,6 +269,7 @@ static int report(struct check *c)
 		rs_say("%s", c->would->str);
 	if (c->json) {
 		say_json(c);
+		warn(c);
 		return rs_exit_of(r->error);
 	}
 	if (!c->quiet && !c->dry_run && (!r->error || r->new_n))
@@ -321,6 +323,7 @@ static int check_account(
 		.cancel = c->cancel,
 		.progress = on_progress,
 		.progress_arg = c,
+		.at_once = c->now,
 		.dry_run = c->dry_run ? on_would : NULL,
 		.dry_run_arg = c};
 	g_string_truncate(c->would, 0);
@@ -396,6 +399,8 @@ static int run(const struct rs_command *self, int argc, char **argv)
 		{"json", 0, 0, G_OPTION_ARG_NONE, &c.json, N_("One JSON object an account"), NULL},
 		{"dry-run", 'n', 0, G_OPTION_ARG_NONE, &c.dry_run,
 			N_("Only list what would be fetched and deleted"), NULL},
+		{"now", 0, 0, G_OPTION_ARG_NONE, &c.now,
+			N_("Do not wait, although the server asked for it"), NULL},
 		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &c.quiet, N_("Say nothing unless it fails"),
 			NULL},
 		{NULL},

@@ -347,9 +347,56 @@ static void pop3c__a_body_line_has_no_ceiling_and_may_hold_nul(void **state)
 	rs_pop3c_destroy(&c);
 }
 
+static void pop3c__a_known_server_gets_login_and_uidl_at_once(void **state)
+{
+	struct rs_pop3c *c = greeted(NULL);
+	unsigned events;
+
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_USER, 1, "anna"), 0);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_PASS, 2, "s"), -RS_EBUSY); /* nothing is known */
+	assert_int_equal(feed(c, "+OK\r\n", NULL), RS_MORE);
+	rs_pop3c_assume(c, RS_CAP_KNOWN | RS_CAP_PIPELINING);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_UTF8, 3, NULL), 0);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_USER, 4, "anna"), 0);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_PASS, 5, "s"), 0);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_UIDL, 6, NULL), 0);
+	flush(c);
+	assert_int_equal(feed(c, "-ERR\r\n+OK\r\n+OK\r\n+OK\r\n1 a\r\n.\r\n", &events), RS_MORE);
+	assert_int_equal(events, 6);
+	assert_int_equal(rs_pop3c_pending(c), 0);
+	rs_pop3c_destroy(&c);
+}
+
+static void pop3c__a_known_server_that_asks_for_more_fails(void **state)
+{
+	struct rs_pop3c *c = greeted(NULL);
+
+	rs_pop3c_assume(c, RS_CAP_KNOWN | RS_CAP_PIPELINING);
+	assert_int_equal(rs_pop3c_auth(c, 1, "PLAIN", rs_slice("\0a\0b", 4)), 0);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_UIDL, 2, NULL), 0);
+	flush(c);
+	assert_int_equal(feed(c, "+ more\r\n", NULL), RS_FAILED);
+	rs_pop3c_destroy(&c);
+}
+
+static void pop3c__a_long_response_lets_nothing_go_behind_it(void **state)
+{
+	struct rs_pop3c *c = greeted(NULL);
+	char initial[300];
+
+	memset(initial, 'x', sizeof(initial));
+	rs_pop3c_assume(c, RS_CAP_KNOWN | RS_CAP_PIPELINING);
+	assert_int_equal(rs_pop3c_auth(c, 1, "PLAIN", rs_slice(initial, sizeof(initial))), 0);
+	assert_int_equal(rs_pop3c_send(c, RS_POP3_UIDL, 2, NULL), -RS_EBUSY);
+	rs_pop3c_destroy(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pop3c__a_known_server_gets_login_and_uidl_at_once),
+		cmocka_unit_test(pop3c__a_known_server_that_asks_for_more_fails),
+		cmocka_unit_test(pop3c__a_long_response_lets_nothing_go_behind_it),
 		cmocka_unit_test(pop3c__reply_line_at_its_ceiling),
 		cmocka_unit_test(pop3c__listing_at_its_ceiling),
 		cmocka_unit_test(pop3c__body_at_its_ceiling),
