@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <string.h>
 
-#define MAGIC    0x3158444e49535231ull /* another byte order or form is another number */
+#define MAGIC    0x3258444e49535231ull /* another byte order or form is another number */
 #define FILE_MAX (4096u * 1024 * 1024 - 1)
 
 static inline void mix(uint64_t lane[4], const uint64_t words[4])
@@ -89,7 +89,7 @@ static bool rows_ok(const struct rs_index *x)
 			x->scan[i] >= x->head->rows_n)
 			return false;
 	}
-	return x->table.head->rows_n == x->head->rows_n;
+	return x->table.head->rows_n == x->head->rows_n && x->head->imported <= x->head->rows_n;
 }
 
 int rs_index_take(uint8_t *octets, size_t n, struct rs_index *out)

@@ -36,7 +36,7 @@ struct rs_index_head {
 	struct rs_stamp new;
 	struct rs_stamp uidlist; /* of restante.uidl; all 0 also when there is none */
 	uint32_t rows_n;
-	uint32_t imported; /* a row has its UID or its place from restante.uidl */
+	uint32_t imported; /* so many rows, the first ones, have UID and place from restante.uidl */
 	uint64_t names_n;
 	uint64_t image_n;
 };

@@ -266,13 +266,13 @@ int rs_rows_index(struct rs_maildir *m, const struct rs_maildir_list *list,
 	g_autofree struct row *rows = g_new0(struct row, n + 1);
 	g_autofree struct row **sorted = g_new(struct row *, n + 1);
 	g_autofree struct line *lines = g_new(struct line, n + 1);
-	bool imported = false;
+	uint32_t imported = 0;
 	int rc;
 
 	for (size_t i = 0; i < n; i++) {
 		row_of(&rows[i], list, i);
 		size_of_row(m, known, &rows[i]);
-		imported |= rows[i].order != UINT32_MAX;
+		imported += rows[i].order != UINT32_MAX;
 		sorted[i] = &rows[i];
 	}
 	if (n)
@@ -369,11 +369,30 @@ static void row_of_old(const struct merge *g, uint32_t i, struct row *out)
 	rs_maildir_name_parse(rs_slice(out->line.file, out->line.file_n), &out->name);
 }
 
-/* Where in old's order a fresh row belongs; UINT32_MAX: somebody there has its unique part. Old rows
- * that are gone count as well: they only make it stricter. */
+/* Is the fresh one an imported one with other flags, or has one of them the UID that follows from its name? */
+static bool is_imported(const struct merge *g, const struct row *fresh)
+{
+	struct rs_slice base = fresh->name.base;
+
+	for (uint32_t i = 0; i < g->old->head->imported; i++) {
+		const char *name = rs_index_name(g->old, i);
+
+		if (rs_slice_eq(rs_drop_uid(&g->old->table, i), fresh->line.uid))
+			return true;
+		if (g->old->rows[i].name_n >= base.n && memcmp(name, base.p, base.n) == 0 &&
+			(name[base.n] == ':' || name[base.n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* Where in old's order a fresh row belongs; UINT32_MAX: somebody there has its unique part or its UID. Old
+ * rows that are gone count as well: they only make it stricter. Imported ones come first, in an order of
+ * their own. */
 static uint32_t place_of(const struct merge *g, struct row *fresh)
 {
-	uint32_t low = 0;
+	uint32_t first = g->old->head->imported;
+	uint32_t low = first;
 	uint32_t high = g->old->head->rows_n;
 	struct row beside[3];
 	struct row *rows[3];
@@ -391,7 +410,7 @@ static uint32_t place_of(const struct merge *g, struct row *fresh)
 		else
 			high = middle;
 	}
-	if (low > 0)
+	if (low > first)
 		row_of_old(g, low - 1, &beside[n++]);
 	at = n;
 	beside[n++] = *fresh;
@@ -399,7 +418,9 @@ static uint32_t place_of(const struct merge *g, struct row *fresh)
 		row_of_old(g, low, &beside[n++]);
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &beside[i];
-	return twin_beside(rows, n, at, 1) || twin_beside(rows, n, at, -1) ? UINT32_MAX : low;
+	if (twin_beside(rows, n, at, 1) || twin_beside(rows, n, at, -1) || is_imported(g, fresh))
+		return UINT32_MAX;
+	return low;
 }
 
 /* All of them as lines, in the order of the table. False: a fresh one is not simple. */
@@ -432,10 +453,9 @@ bool rs_rows_carry(
 	g_autofree struct merge *g = g_new(struct merge, 1);
 	g_autofree uint32_t *place = g_new(uint32_t, old->head->rows_n + 1);
 	g_autofree struct line *lines = g_new(struct line, rs_maildir_list_n(list) + 1);
+	uint32_t imported = 0;
 	size_t n;
 
-	if (old->head->imported)
-		return false;
 	g->old = old;
 	g->place = place;
 	g->fresh_n = 0;
@@ -444,5 +464,10 @@ bool rs_rows_carry(
 		return false;
 	if (g->fresh_n)
 		qsort(g->sorted, g->fresh_n, sizeof(struct row *), compare);
-	return merge_lines(g, lines, &n) && index_build(lines, n, out) == 0;
+	if (!merge_lines(g, lines, &n) || index_build(lines, n, out) < 0)
+		return false;
+	for (uint32_t i = 0; i < old->head->imported; i++)
+		imported += place[i] != UINT32_MAX;
+	out->head->imported = imported;
+	return true;
 }

@@ -11,6 +11,7 @@
 
 #include "maildir/index.h"
 #include "maildir/maildrop.h"
+#include "maildir/rows.h"
 
 #define FIRST_N 90u /* more than the least that an index is kept for */
 
@@ -149,6 +150,76 @@ static void change(struct folder *f)
 	}
 }
 
+/* Every third message has a UID of another server, in an order that is not that of the names. */
+static void import(const struct folder *f)
+{
+	g_autofree char *path = path_of(f, "restante.uidl");
+	g_autoptr(GString) text = g_string_new("restante-uidl 1\n");
+	guint count = 0;
+
+	for (guint i = f->files->len; i > 0; i -= MIN(i, 3)) {
+		const char *base = (const char *)g_ptr_array_index(f->files, i - 1) + 4;
+		int n = (int)strcspn(base, ":");
+		g_autofree char *file = path_of(f, g_ptr_array_index(f->files, i - 1));
+		GStatBuf st;
+
+		assert_int_equal(g_stat(file, &st), 0);
+		g_string_append_printf(text, "%u %u taken-%u %d %.*s\n", (guint)st.st_size + 1,
+			(guint)st.st_size, i, n, n, base);
+		count++;
+	}
+	g_string_append_printf(text, "end %u\n", count);
+	assert_true(g_file_set_contents(path, text->str, -1, NULL));
+}
+
+static void any_change__is_seen_so_with_imported_uids_too(void **state)
+{
+	for (guint32 seed = 21; seed <= 23; seed++) {
+		struct folder f;
+
+		setup(&f, seed);
+		import(&f);
+		for (guint i = 0; i < 40; i++) {
+			for (int k = g_rand_int_range(f.rand, 0, 4); k > 0; k--)
+				change(&f);
+			g_free(look(&f)); /* leaves an index */
+			change(&f);
+			same_with_and_without(&f);
+		}
+		teardown(&f);
+	}
+}
+
+/* What came is merged into the index where names are ours, imported UIDs or not: nothing is read for it. */
+static void new_mail__is_merged_behind_imported_rows(void **state)
+{
+	struct folder f;
+	struct rs_maildir *m = NULL;
+	struct rs_maildir_list *l = NULL;
+	struct rs_index old;
+	struct rs_index merged;
+	g_autofree char *before = NULL;
+
+	setup(&f, 77);
+	import(&f);
+	before = look(&f);
+	assert_int_equal(rs_maildir_open(rs_fs_posix(), f.root, 0, &m, NULL), 0);
+	assert_int_equal(rs_index_load(m, &old), 0);
+	assert_int_equal(old.head->imported, FIRST_N / 3);
+	put(&f, true, true);
+	assert_int_equal(rs_maildir_scan(m, &l, NULL), 0);
+	assert_true(rs_rows_carry(&old, l, &merged));
+	assert_int_equal(merged.head->rows_n, FIRST_N + 1);
+	assert_int_equal(merged.head->imported, FIRST_N / 3);
+	assert_true(rs_slice_eq_str(rs_drop_uid(&merged.table, 0), "taken-90"));
+	rs_index_finish(&old);
+	rs_index_finish(&merged);
+	rs_maildir_list_destroy(&l);
+	rs_maildir_destroy(&m);
+	same_with_and_without(&f);
+	teardown(&f);
+}
+
 static void any_change__is_seen_with_an_index_as_without(void **state)
 {
 	for (guint32 seed = 1; seed <= 8; seed++) {
@@ -248,6 +319,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_change__is_seen_with_an_index_as_without),
+		cmocka_unit_test(any_change__is_seen_so_with_imported_uids_too),
+		cmocka_unit_test(new_mail__is_merged_behind_imported_rows),
 		cmocka_unit_test(quiet_folder__is_not_read_again),
 		cmocka_unit_test(spoilt_index__is_as_good_as_none),
 		cmocka_unit_test(imported_uids__stand_above_an_older_index),
