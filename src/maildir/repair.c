@@ -19,8 +19,10 @@
 
 /* A message as it will be remembered. */
 struct item {
-	char *base;
-	char *uid;             /* NULL: follows from the name */
+	char *base; /* as it will be */
+	char *uid;  /* NULL: follows from the name */
+	char *file; /* to be renamed to `base` and the flags it has; NULL: it stays */
+	bool in_new;
 	struct rs_sizes sizes; /* size UINT64_MAX: not to be remembered */
 	uint64_t order;        /* of those with a UID */
 };
@@ -34,7 +36,7 @@ struct repair {
 	GPtrArray *items;     /* struct item * */
 	GPtrArray *did;       /* lent */
 	GPtrArray *left;      /* lent */
-	uint32_t renamed_n;
+	guint to_rename;
 };
 
 static void item_free(gpointer p)
@@ -43,6 +45,7 @@ static void item_free(gpointer p)
 
 	g_free(i->base);
 	g_free(i->uid);
+	g_free(i->file);
 	g_free(i);
 }
 
@@ -127,32 +130,37 @@ static void uid_of(struct repair *r, uint32_t i, struct item *item)
 
 /* --- the messages -------------------------------------------------------------------------- */
 
-/* A message of ours whose name tells wrong sizes gets a name that does not. */
-static int rename_ours(struct repair *r, const struct rs_maildir_entry *e,
-	const struct rs_maildir_name *n, struct item *item, struct rs_err *err)
+/* A message of ours whose name tells wrong sizes is to get a name that does not. */
+static void plan_rename(struct repair *r, const struct rs_maildir_entry *e,
+	const struct rs_maildir_name *n, struct item *item)
 {
 	g_autofree char *ascii =
 		item->sizes.ascii == UINT64_MAX
 			? g_strdup("")
 			: g_strdup_printf(",U=%" G_GUINT64_FORMAT, item->sizes.ascii);
-	g_autofree char *base = g_strdup_printf(
-		"%.*s,S=%" G_GUINT64_FORMAT ",W=%" G_GUINT64_FORMAT "%s", (int)n->unique.n,
-		(const char *)n->unique.p, item->sizes.size, item->sizes.wire, ascii);
-	g_autofree char *to = g_strconcat(base, e->file + n->base.n, NULL);
-	int dir = e->in_new ? r->m->new_fd : r->m->cur_fd;
-	int rc = r->m->fs->rename(r->m->fs->ctx, dir, e->file, dir, to, RENAME_NOREPLACE);
 
-	if (rc < 0)
-		return rs_maildir_fail(err, -rc, "rename", r->m->path, e->file);
-	say(r->did, "%s/%s/%s: the name told a wrong size; it is %s now", r->m->path,
-		e->in_new ? "new" : "cur", e->file, to);
-	r->renamed_n++;
 	g_free(item->base);
-	item->base = g_steal_pointer(&base);
-	return rs_maildir_sync_dir(r->m, dir, e->in_new ? "new" : "cur", err);
+	item->base = g_strdup_printf("%.*s,S=%" G_GUINT64_FORMAT ",W=%" G_GUINT64_FORMAT "%s",
+		(int)n->unique.n, (const char *)n->unique.p, item->sizes.size, item->sizes.wire,
+		ascii);
+	item->file = g_strdup(e->file);
+	item->in_new = e->in_new;
+	r->to_rename++;
 }
 
-static int take_message(struct repair *r, uint32_t i, struct rs_err *err)
+/* It cannot be read: what is remembered of it stays. */
+static void keep_unreadable(struct repair *r, const struct rs_maildir_entry *e, struct item *item)
+{
+	const struct rs_uidlist_row *known = rs_uidlist_find(&r->s.known, rs_slice_str(item->base));
+
+	say(r->left, "%s/%s/%s: cannot be read", r->m->path, e->in_new ? "new" : "cur", e->file);
+	if (known)
+		item->sizes = (struct rs_sizes){known->size, known->wire, known->ascii};
+	else if (item->uid)
+		item->sizes = (struct rs_sizes){0, 0, UINT64_MAX};
+}
+
+static void take_message(struct repair *r, uint32_t i)
 {
 	const struct rs_maildir_name unknown = {
 		.size = UINT64_MAX, .wire = UINT64_MAX, .ascii = UINT64_MAX};
@@ -160,7 +168,6 @@ static int take_message(struct repair *r, uint32_t i, struct rs_err *err)
 	struct item *item = g_new0(struct item, 1);
 	struct rs_slice uid = rs_drop_uid(&r->s.index.table, i);
 	struct rs_maildir_name n;
-	int rc = 0;
 
 	g_ptr_array_add(r->items, item);
 	rs_maildir_name_parse(rs_slice_str(e.file), &n);
@@ -168,22 +175,34 @@ static int take_message(struct repair *r, uint32_t i, struct rs_err *err)
 	uid_of(r, i, item);
 	rs_sizes_measure(r->s.m, &e, &unknown, &item->sizes);
 	if (item->sizes.size == UINT64_MAX) {
-		say(r->left, "%s/%s/%s: cannot be read", r->m->path, e.in_new ? "new" : "cur",
-			e.file);
-		return 0;
+		keep_unreadable(r, &e, item);
+		return;
 	}
 	if (!rs_sizes_ours(&n))
-		return 0;
+		return;
 	if (n.size != item->sizes.size || n.wire != item->sizes.wire ||
 		(n.ascii != UINT64_MAX && n.ascii != item->sizes.ascii)) {
 		/* a digest of the old name would not follow from the new one */
 		if (!item->uid && !rs_slice_eq(uid, n.unique))
 			item->uid = g_strndup((const char *)uid.p, uid.n);
-		rc = rename_ours(r, &e, &n, item, err);
+		plan_rename(r, &e, &n, item);
 	}
 	if (!item->uid)
 		item->sizes.size = UINT64_MAX; /* its name tells all: no line */
-	return rc;
+}
+
+static int rename_message(struct repair *r, const struct item *item, struct rs_err *err)
+{
+	g_autofree char *to = g_strconcat(item->base, item->file + strcspn(item->file, ":"), NULL);
+	const char *sub = item->in_new ? "new" : "cur";
+	int dir = item->in_new ? r->m->new_fd : r->m->cur_fd;
+	int rc = r->m->fs->rename(r->m->fs->ctx, dir, item->file, dir, to, RENAME_NOREPLACE);
+
+	if (rc < 0)
+		return rs_maildir_fail(err, -rc, "rename", r->m->path, item->file);
+	say(r->did, "%s/%s/%s: the name told a wrong size; it is %s now", r->m->path, sub,
+		item->file, to);
+	return rs_maildir_sync_dir(r->m, dir, sub, err);
 }
 
 /* --- the UID list -------------------------------------------------------------------------- */
@@ -198,7 +217,9 @@ static gint by_order(gconstpointer a, gconstpointer b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static GString *list_text(struct repair *r, guint *imported)
+/* `both`: lines for the names that are and for those that will be, so that no UID is without a line
+ * whenever a crash comes. */
+static GString *list_text(struct repair *r, bool both, guint *imported)
 {
 	g_autoptr(GHashTable) uids = g_hash_table_new(g_str_hash, g_str_equal);
 	GString *text = g_string_new(NULL);
@@ -215,8 +236,9 @@ static GString *list_text(struct repair *r, guint *imported)
 			.uid = rs_slice_str(item->uid)};
 
 		if (item->uid && !g_hash_table_add(uids, item->uid)) {
-			say(r->left, "%s: UID %s was given out twice; %s gets another", r->m->path,
-				item->uid, item->base);
+			if (!both)
+				say(r->left, "%s: UID %s was given out twice; %s gets another",
+					r->m->path, item->uid, item->base);
 			row.uid = rs_slice(NULL, 0);
 		}
 		if (row.size == UINT64_MAX && row.uid.n == 0)
@@ -226,15 +248,21 @@ static GString *list_text(struct repair *r, guint *imported)
 		*imported += row.uid.n > 0;
 		rs_uidlist_text_row(text, &row);
 		count++;
+		if (both && item->file && row.uid.n) {
+			row.base.p = (const uint8_t *)item->file;
+			row.base.n = strcspn(item->file, ":");
+			rs_uidlist_text_row(text, &row);
+			count++;
+		}
 	}
 	rs_uidlist_text_end(text, count);
 	return text;
 }
 
-static int list_write(struct repair *r, struct rs_err *err)
+static int list_write(struct repair *r, bool both, struct rs_err *err)
 {
 	guint imported = 0;
-	g_autoptr(GString) text = list_text(r, &imported);
+	g_autoptr(GString) text = list_text(r, both, &imported);
 	g_autofree char *old = NULL;
 	size_t n = 0;
 	int rc = 0;
@@ -242,13 +270,13 @@ static int list_write(struct repair *r, struct rs_err *err)
 	if (rs_maildir_slurp(r->m, RS_UIDLIST_NAME, TEXT_MAX, &old, &n, NULL) == 0 &&
 		n == text->len && memcmp(old, text->str, n) == 0)
 		return 0;
-	if (r->s.uidlist_damaged)
+	if (r->s.uidlist_damaged && faccessat(r->m->root_fd, DAMAGED_NAME, F_OK, 0) < 0)
 		rc = r->m->fs->rename(r->m->fs->ctx, r->m->root_fd, RS_UIDLIST_NAME, r->m->root_fd,
 			DAMAGED_NAME, 0);
 	if (rc < 0)
 		return rs_maildir_fail(err, -rc, "rename", r->m->path, RS_UIDLIST_NAME);
 	rc = rs_maildir_replace(r->m, RS_UIDLIST_NAME, rs_slice(text->str, text->len), true, err);
-	if (rc == 0)
+	if (rc == 0 && !both)
 		say(r->did,
 			"%s/" RS_UIDLIST_NAME ": written anew, with %u UIDs that were taken over%s",
 			r->m->path, imported,
@@ -294,10 +322,18 @@ static int repair_locked(struct repair *r, const char *account, int64_t now_s, s
 	r->kept = rs_standing_kept_rows(&r->s);
 	salvage(r);
 	r->items = g_ptr_array_new_with_free_func(item_free);
-	for (uint32_t i = 0; i < r->s.index.head->rows_n && rc == 0; i++)
-		rc = take_message(r, i, err);
+	for (uint32_t i = 0; i < r->s.index.head->rows_n; i++)
+		take_message(r, i);
+	if (r->to_rename)
+		rc = list_write(r, true, err);
+	for (guint i = 0; i < r->items->len && rc == 0; i++) {
+		const struct item *item = g_ptr_array_index(r->items, i);
+
+		if (item->file)
+			rc = rename_message(r, item, err);
+	}
 	if (rc == 0)
-		rc = list_write(r, err);
+		rc = list_write(r, false, err);
 	if (rc == 0)
 		(void)r->m->fs->unlink(r->m->fs->ctx, r->m->root_fd, RS_INDEX_NAME);
 	return rc;

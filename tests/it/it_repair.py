@@ -184,6 +184,14 @@ def _():
             os.chown(path, 65534, 65534)
         before = told(s)
         assert [u for _, u in before][:20] == [f"taken-{i}" for i in range(20)]
+        file = os.path.join(s.mailbox(ANNA), "new", order[2])
+        with open(file, "ab") as f:  # its name must change, its UID and place must not
+            f.write(b"longer\n")
+        mailbox(s, "repair")
+        assert not os.path.exists(file)
+        assert [u for _, u in told(s)] == [u for _, u in before]
+        before = told(s)
+        assert mailbox(s, "verify")["flaws"] == []
         assert mailbox(s, "verify")["imported"] == 20
         os.unlink(path)  # the index still knows
         did = mailbox(s, "repair")["did"]
