@@ -2,20 +2,25 @@
  *
  *   READING --whole request, or one that is refused--> ANSWERING --all written--> closed
  * Facts: no user, no file, no other role is asked; a request is bounded by http.h, its time by
- *        HTTP_TIME_S in all, not by progress. */
+ *        HTTP_TIME_S (or pre-login-timeout, where that is less) in all, not by progress. */
 #include <string.h>
 
 #include "server/autoconfig.h"
 #include "server/front.h"
 #include "server/log.h"
 
-#define HTTP_TIME_S 20
+#define HTTP_TIME_S 20u
 
 struct http {
 	GString *out; /* NULL: READING */
 	size_t sent;
 	guint status;
 };
+
+static uint32_t time_s(const struct rs_conn *c)
+{
+	return MIN(HTTP_TIME_S, c->front->proc->conf->pre_login_timeout_s);
+}
 
 /* The answer; kept so that what the kernel does not take now is written when it does. */
 static void answer(struct rs_conn *c, enum rs_http_step step, const struct rs_http_req *req)
@@ -24,7 +29,7 @@ static void answer(struct rs_conn *c, enum rs_http_step step, const struct rs_ht
 
 	h->out = g_string_new(NULL);
 	h->status = rs_autoconfig_answer(c->front->proc->conf, step, req, h->out);
-	rs_conn_alive(c, HTTP_TIME_S);
+	rs_conn_alive(c, time_s(c));
 }
 
 static void step(struct rs_conn *c)
@@ -98,7 +103,7 @@ void front_http_begin(struct rs_conn *c)
 {
 	c->driver = g_new0(struct http, 1);
 	c->ops = &conn_ops;
-	rs_conn_alive(c, HTTP_TIME_S);
+	rs_conn_alive(c, time_s(c));
 	if (c->service != RS_SERVICE_AUTOCONFIGS)
 		step(c);
 	else if (!rs_conn_tls_first(c, c->front->tls))

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
@@ -155,6 +156,9 @@ def _():
         done = s.command("check-config")
         digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
         assert done.returncode == 0 and f'"v=UAAC1; a=sha256; d={digest}"' in done.stdout, done
+        for line in ("_pop3s._tcp.DOMAIN. SRV 0 1 995 pop.example.org.", "_submissions._tcp.DOMAIN. SRV 0 1 465 smtp.example.org.",
+                     f"_pop3._tcp.DOMAIN. SRV 10 1 {s.pop3_port} localhost."):
+            assert line in done.stdout.splitlines(), (line, done.stdout)
 
 
 @tap.case("it does not say who lives here; other domains get 404")
@@ -187,6 +191,27 @@ def _():
         assert got.count(b"HTTP/1.1 ") == 1 and got.startswith(b"HTTP/1.1 200"), got[:80]
         assert s.ask("HEAD", "/mail/config-v1.1.xml")[1] == b""
         assert s.ask("GET", "/mail/config-v1.1.xml")[0].status == 200
+
+
+@tap.case("who sends a request octet by octet, or nothing at all, is ended in time; others are served meanwhile")
+def _():
+    with Server(limits={"pre-login-timeout": "2"}) as s:
+        quiet = socket.create_connection(("127.0.0.1", s.http_port), 60)
+        shaking = socket.create_connection(("127.0.0.1", s.https_port), 60)
+        slow = socket.create_connection(("127.0.0.1", s.http_port), 60)
+        began = time.monotonic()
+        try:
+            while time.monotonic() < began + 40:
+                slow.sendall(b"G")
+                assert s.ask("GET", "/mail/config-v1.1.xml")[0].status == 200
+                time.sleep(0.3)
+            raise AssertionError("a slow one is never ended")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        for c in (quiet, shaking):
+            assert c.recv(1) == b""
+            c.close()
+        slow.close()
 
 
 @tap.case("user card says the same to a person, and what holds for the mailbox")
