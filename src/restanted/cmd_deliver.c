@@ -7,6 +7,7 @@
 
 #include "maildir/maildir.h"
 #include "restanted/commands.h"
+#include "restanted/mailbox_of.h"
 #include "server/dest.h"
 
 static int copy_in(struct rs_deliv *d, struct rs_err *err)
@@ -58,25 +59,6 @@ static int deliver(
 	return rc;
 }
 
-static int find_mailbox(
-	const struct rs_conf *conf, const char *address, char **mailbox, struct rs_err *err)
-{
-	struct rs_user *u = NULL;
-	char folder[RS_FOLDER_NAME_MAX + 1] = "";
-	char name[256];
-	int rc;
-
-	if (rs_user_name_clean(rs_slice_str(address), name) < 0)
-		return rs_err_set(err, RS_ENOENT, "there is no user %s", address);
-	rc = rs_userdb_find_now(conf, name, &u, err);
-	if (rc == -RS_ENOENT && rs_user_name_split(name, folder, true))
-		rc = rs_userdb_find_now(conf, name, &u, err);
-	if (rc == 0)
-		rc = rs_mailbox_text(u, conf->store_path, folder, mailbox, err);
-	rs_user_free(u);
-	return rc;
-}
-
 int cmd_deliver(int argc, char **argv)
 {
 	g_autofree char *file = NULL;
@@ -101,7 +83,7 @@ int cmd_deliver(int argc, char **argv)
 		return cmd_usage("an address holds no line ends");
 	rc = rs_conf_load(file, &conf, NULL, NULL, &err);
 	if (rc == 0)
-		rc = find_mailbox(conf, argv[1], &mailbox, &err);
+		rc = mailbox_text_of(conf, argv[1], true, &mailbox, &err);
 	head = g_strdup_printf(
 		"Return-Path: <%s>\nDelivered-To: %s\n", sender ? sender : "", argv[1]);
 	if (rc == 0)

@@ -14,7 +14,7 @@
 #define POLL_MS 20
 
 /* Where the mail of `address` lies, as far as the configuration tells; NULL: it does not. */
-static char *mailbox_of(const struct rs_conf *conf, const char *address)
+static char *path_of(const struct rs_conf *conf, const char *address)
 {
 	struct rs_user nobody = {.name = NULL};
 	struct rs_user *u = NULL;
@@ -98,7 +98,7 @@ int cmd_unlock(int argc, char **argv)
 	int status = admin_ask(&q, argc, argv);
 
 	if (q.conf && q.asked)
-		path = mailbox_of(q.conf, q.asked);
+		path = path_of(q.conf, q.asked);
 	if (path && (status == RS_EXIT_OK || status == RS_EXIT_NOT_THERE) && still_held(path, &who))
 		status = tell_holder(path, &who, force, q.json);
 	else if (status == RS_EXIT_NOT_THERE && !q.json)

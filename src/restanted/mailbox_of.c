@@ -10,27 +10,34 @@
 #include "maildir/subfolder.h"
 #include "server/userdb.h"
 
-int mailbox_of(
-	const struct rs_conf *conf, const char *address, struct rs_mailbox *out, struct rs_err *err)
+int mailbox_text_of(
+	const struct rs_conf *conf, const char *address, bool any, char **out, struct rs_err *err)
 {
 	struct rs_user *u = NULL;
 	char folder[RS_FOLDER_NAME_MAX + 1] = "";
-	g_autofree char *text = NULL;
 	char name[256];
 	int rc;
 
-	*out = (struct rs_mailbox){.path = NULL};
 	if (rs_user_name_clean(rs_slice_str(address), name) < 0)
 		return rs_err_set(err, RS_ENOENT, "there is no user %s", address);
 	rc = rs_userdb_find_now(conf, name, &u, err);
-	if (rc == -RS_ENOENT && rs_user_name_split(name, folder, false))
+	if (rc == -RS_ENOENT && rs_user_name_split(name, folder, any))
 		rc = rs_userdb_find_now(conf, name, &u, err);
 	if (rc == 0)
-		rc = rs_mailbox_text(u, conf->store_path, folder, &text, err);
-	if (rc == 0)
-		rc = rs_mailbox_parse(text, &conf->rules, out, err);
+		rc = rs_mailbox_text(u, conf->store_path, folder, out, err);
 	rs_user_free(u);
 	return rc;
+}
+
+int mailbox_of(
+	const struct rs_conf *conf, const char *address, struct rs_mailbox *out, struct rs_err *err)
+{
+	g_autofree char *text = NULL;
+	int rc;
+
+	*out = (struct rs_mailbox){.path = NULL};
+	rc = mailbox_text_of(conf, address, false, &text, err);
+	return rc < 0 ? rc : rs_mailbox_parse(text, &conf->rules, out, err);
 }
 
 char *mailbox_folder(const struct rs_mailbox *box)
