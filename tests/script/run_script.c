@@ -9,7 +9,8 @@
 #define RANDOM_RUNS 16u
 #define ROUNDS_MAX  2000000u /* an engine that stands still is a failure, not a hang */
 
-static const struct driver *const drivers[] = {&drive_pop3s, &drive_pop3c, &drive_lmtps};
+static const struct driver *const drivers[] = {
+	&drive_pop3s, &drive_pop3c, &drive_lmtps, &drive_smtpc, &drive_sasls};
 
 /* How one replay cuts its input and drains the output. */
 struct cut {

@@ -186,7 +186,7 @@ static void setting(struct script *s, const char *text)
 static gboolean line_add(struct script *s, const char *line, guint number)
 {
 	g_autoptr(GString) w = NULL;
-	gboolean client = s->engine && strcmp(s->engine, "pop3c") == 0;
+	gboolean client = s->engine && g_str_has_suffix(s->engine, "c");
 	gboolean from_client = line[0] == 'C';
 	const char *text = line[0] && line[1] == ':' ? line + (line[2] == ' ' ? 3 : 2) : NULL;
 

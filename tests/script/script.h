@@ -48,6 +48,8 @@ struct driver {
 extern const struct driver drive_pop3s;
 extern const struct driver drive_pop3c;
 extern const struct driver drive_lmtps;
+extern const struct driver drive_sasls;
+extern const struct driver drive_smtpc;
 
 /* %USER% and %PASS% of transcripts; "a" and "b" until they are set. Lent. */
 void script_set_login(const char *user, const char *password);

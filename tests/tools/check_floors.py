@@ -83,7 +83,7 @@ def check_symbols(archives):
             if not found:
                 continue
             name = found.group(2).split("@")[0]
-            ours = name.startswith(("rs_", "pop3s_", "pop3c_", "lmtps_", "downgrade_"))
+            ours = name.startswith(("rs_", "pop3s_", "pop3c_", "lmtps_", "downgrade_", "smtpc_"))
             if not ours and name not in PURE_SYMBOLS and not SANITIZER.match(name):
                 wrong.append(f"{found.group(1)}: needs {name}, which no pure floor may need")
     return wrong
