@@ -183,6 +183,20 @@ static bool decode(struct rs_sasls *s, struct rs_slice text, struct rs_sasls_eve
 	return true;
 }
 
+static bool offered(const struct rs_sasls *s, struct rs_slice mech)
+{
+	struct rs_slice rest = rs_slice_str(s->cfg->mechs);
+	char name[24];
+
+	if (rs_slice_copy(mech, name, sizeof(name)) < 0 || is_of_channel(mech))
+		return false;
+	while (rest.n) {
+		if (rs_slice_ieq_str(rs_slice_word(&rest), name))
+			return true;
+	}
+	return false;
+}
+
 /* True: *ev is filled. */
 static bool auth(struct rs_sasls *s, uint32_t id, struct rs_slice rest, struct rs_sasls_event *ev)
 {
@@ -201,6 +215,10 @@ static bool auth(struct rs_sasls *s, uint32_t id, struct rs_slice rest, struct r
 	ev->kind = RS_A_AUTH;
 	ev->id = id;
 	ev->mech = field(&rest);
+	if (!offered(s, ev->mech)) {
+		rs_sasls_fail(s, id, NULL, false);
+		return false;
+	}
 	while (rest.n) {
 		struct rs_slice f = field(&rest);
 

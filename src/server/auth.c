@@ -116,8 +116,11 @@ static bool auth_message(struct rs_proc *r, enum rs_role peer, uint32_t index, s
 		return auth_on_channel(r, index, m);
 	if (m->type == RS_MSG_RCPT)
 		return auth_on_rcpt(r, index, m);
+	if (m->type == RS_MSG_MAIL)
+		return auth_on_mail(r, index, m);
 	session = rs_msg_u64(m); /* LOGIN_GONE */
 	auth_exchange_forget(r->arg, index, session);
+	auth_submit_forget(r->arg, index, session);
 	return rs_msg_end(m);
 }
 
@@ -133,6 +136,7 @@ static void auth_peer_gone(struct rs_proc *r, enum rs_role peer, uint32_t index)
 	if (peer != RS_ROLE_FRONT)
 		return;
 	a->front_age[index]++;
+	auth_submit_front_gone(a, index);
 	(void)g_hash_table_foreach_remove(a->exchanges, is_of_front, GUINT_TO_POINTER(index));
 }
 
@@ -145,6 +149,7 @@ static bool auth_start(struct rs_proc *r)
 
 	a->exchanges = g_hash_table_new_full(exchange_hash, exchange_equal, NULL, exchange_free);
 	a->again = rs_login_delay_new(r->conf->login_delay_s);
+	auth_submit_init(a);
 	r->arg = a;
 	if (r->conf->failed_login_delay)
 		a->delays = rs_delays_create(RS_DELAY_ROWS_MAX);

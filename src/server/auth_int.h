@@ -1,5 +1,6 @@
 /* auth_int - the pieces of the auth role: auth.c (role, exchanges, finding a user), auth_login.c (is this
- * the user?), auth_sasl.c (… by a SASL mechanism), auth_rcpt.c (does this address live here?).
+ * the user?), auth_sasl.c (… by a SASL mechanism), auth_rcpt.c (does this address live here?), auth_submit.c
+ * (who has logged in to send).
  *
  * An exchange (front, session), auth_login.c:
  *   IDLE --LOGIN--> WAITING (database, then hash) --yes--> gone (OPEN to the store)   --no--> gone (REFUSED)
@@ -26,6 +27,8 @@ struct auth {
 	uint64_t serial;              /* of the last exchange */
 	struct rs_delays *delays;     /* NULL: [limits] failed-login-delay = off */
 	struct rs_login_delay *again; /* LOGIN-DELAY */
+	GHashTable *submitters;       /* struct auth_submitter, keyed by itself */
+	GHashTable *buckets;          /* user -> what he may still send this hour */
 	/* of the process at the other end of the link; what was asked by an older one is not answered */
 	uint32_t front_age[RS_ROLE_PEERS_MAX];
 };
@@ -54,6 +57,18 @@ struct auth_channel {
 	char names[]; /* of the user, in a certificate that verified; LF between, "": none */
 };
 
+/* Somebody who has logged in to send mail. */
+struct auth_submitter {
+	uint32_t front; /* key … */
+	uint64_t conn;  /* the number of the connection */
+	char *user;
+	char *senders; /* of struct rs_user */
+	uint64_t txn;  /* whose MAIL was accepted; 0: none */
+	char *sender;  /* … of it */
+	uint8_t flags; /* RS_MSG_MAIL_* */
+	uint64_t size;
+};
+
 /* --- users (auth.c) ------------------------------------------------------------------------ */
 
 /* `u` is taken; rc as rs_user_fn. `folder`: borrowed, "" for the main one. */
@@ -80,6 +95,7 @@ void auth_exchange_forget(struct auth *a, uint32_t front, uint64_t session);
 
 bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
 bool auth_on_channel(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
+bool auth_on_mail(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
 bool auth_on_rcpt(struct rs_proc *r, uint32_t front, struct rs_msg_in *m);
 
 /* --- logins -------------------------------------------------------------------------------- */
@@ -99,5 +115,20 @@ void auth_let_in(struct rs_proc *r, struct auth_exchange *e, struct rs_user *u);
 /* auth_sasl.c. False: the front sends what does not fit. */
 bool auth_sasl(struct rs_proc *r, struct auth_exchange *e, bool first, struct rs_slice mech,
 	struct rs_slice response);
+
+/* --- senders (auth_submit.c) --------------------------------------------------------------- */
+
+void auth_submit_init(struct auth *a);
+/* The user of `e`, which is not of POP3, may come in: the front hears of it. */
+void auth_submit_admit(struct rs_proc *r, const struct auth_exchange *e, const struct rs_user *u);
+/* Of the connection that `session` is of; NULL: nobody has logged in there to send mail. */
+struct auth_submitter *auth_submit_find(struct auth *a, uint32_t front, uint64_t session);
+void auth_submit_forget(struct auth *a, uint32_t front, uint64_t session);
+void auth_submit_front_gone(struct auth *a, uint32_t front);
+/* One recipient more; false: too many within an hour. */
+bool auth_submit_rate(struct rs_proc *r, const char *user);
+/* May who has logged in as `user` write as `sender`? His address, with +anything, what send-as= lists. */
+bool auth_submit_owns(
+	const struct rs_conf *c, const char *user, const char *senders, struct rs_slice sender);
 
 #endif

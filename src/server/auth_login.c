@@ -73,7 +73,13 @@ static void challenge(struct rs_link *l, uint64_t session, struct rs_slice octet
 	rs_link_end(l);
 }
 
-/* The user is who he says: the store hears of it and answers the front. */
+static bool is_pop3(enum rs_service service)
+{
+	return service == RS_SERVICE_POP3 || service == RS_SERVICE_POP3S;
+}
+
+/* The user is who he says: the store hears of it and answers the front; of a login that opens no maildrop
+ * the front hears at once. */
 static void admit(struct rs_proc *r, const struct auth_exchange *e, const struct rs_user *u)
 {
 	struct rs_link *store = auth_store_of(r, u->name);
@@ -81,6 +87,11 @@ static void admit(struct rs_proc *r, const struct auth_exchange *e, const struct
 	g_autofree char *mailbox = NULL;
 	struct rs_err err;
 
+	if (!is_pop3(e->service)) {
+		auth_submit_admit(r, e, u);
+		auth_exchange_forget(r->arg, e->front, session);
+		return;
+	}
 	if (!store) {
 		refuse(r, e->front, session, RS_POP3_CODE_SYS_TEMP); /* never "wrong password" */
 		return;
@@ -160,9 +171,7 @@ static void let_in(struct rs_proc *r, struct auth_exchange *e, struct rs_user *u
 
 bool auth_may_come_in(const struct rs_user *u, enum rs_service service)
 {
-	bool pop3 = service == RS_SERVICE_POP3 || service == RS_SERVICE_POP3S;
-
-	return !u->disabled && (pop3 ? u->pop3 : u->smtp);
+	return !u->disabled && (is_pop3(service) ? u->pop3 : u->smtp);
 }
 
 void auth_refuse(struct rs_proc *r, struct auth_exchange *e, enum rs_pop3_code code)

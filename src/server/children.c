@@ -209,12 +209,15 @@ static bool counts_ready(struct child *c)
 
 /* --- what a child is given ----------------------------------------------------------------- */
 
-/* The configuration as a sealed memory file; -1 with the reason logged. */
-static int conf_fd(const struct generation *g)
+/* The configuration as a sealed memory file, without what the role must not know; -1 with the reason logged. */
+static int conf_fd(const struct generation *g, enum rs_role role)
 {
+	g_autofree char *text = g_memdup2(g->conf_text, g->conf_text_n);
 	int fd = memfd_create("restanted.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd >= 0 && write(fd, g->conf_text, g->conf_text_n) == (ssize_t)g->conf_text_n &&
+	if (role != RS_ROLE_RELAY)
+		rs_conf_hide_secrets(g->conf, text, g->conf_text_n);
+	if (fd >= 0 && write(fd, text, g->conf_text_n) == (ssize_t)g->conf_text_n &&
 		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) ==
 			0)
 		return fd;
@@ -247,7 +250,7 @@ static void give_start(struct child *c)
 	bool tls = c->role == RS_ROLE_FRONT && conf_now->certificate && conf_now->key;
 	struct rs_err err = {.text = "out of memory files"};
 	int certificates = tls ? rs_tls_pack(conf_now, &err) : -1;
-	int conf = conf_fd(c->gen);
+	int conf = conf_fd(c->gen, c->role);
 
 	if (conf < 0 || (tls && certificates < 0)) {
 		rs_log(RS_LOG_ERROR, "cannot-start", "role", rs_role_name(c->role), "why", err.text,
@@ -305,6 +308,8 @@ static bool are_peers(const struct child *a, const struct child *b)
 		return false;
 	if (a->role == RS_ROLE_ADMIN && b->role == RS_ROLE_FRONT)
 		return a->gen->state != GEN_DRAINING;
+	if (b->role == RS_ROLE_RELAY)
+		return a->role == RS_ROLE_FRONT || a->role == RS_ROLE_AUTH;
 	return (a->role == RS_ROLE_FRONT &&
 		       (b->role == RS_ROLE_AUTH || b->role == RS_ROLE_STORE)) ||
 	       (a->role == RS_ROLE_AUTH && b->role == RS_ROLE_STORE);
@@ -441,7 +446,7 @@ static bool wanted(const struct child *c)
 
 	if (c->master->stopping || s == GEN_STOPPING)
 		return false;
-	return s != GEN_DRAINING || c->role == RS_ROLE_AUTH || c->role == RS_ROLE_STORE;
+	return s != GEN_DRAINING || (c->role != RS_ROLE_FRONT && c->role != RS_ROLE_ADMIN);
 }
 
 static void leave_place(struct child *c)
@@ -584,6 +589,8 @@ int children_start(struct master *m, struct generation *g, struct rs_err *err)
 {
 	bool ok = child_add(m, g, RS_ROLE_ADMIN, 0) && child_add(m, g, RS_ROLE_AUTH, 0);
 
+	if (ok && g->conf->relay.host)
+		ok = child_add(m, g, RS_ROLE_RELAY, 0) != NULL;
 	for (uint32_t i = 0; ok && i < g->conf->workers; i++)
 		ok = child_add(m, g, RS_ROLE_STORE, i) && child_add(m, g, RS_ROLE_FRONT, i);
 	if (!ok) {

@@ -19,6 +19,7 @@ const char *rs_service_name(enum rs_service s)
 		[RS_SERVICE_AUTOCONFIG] = "autoconfig",
 		[RS_SERVICE_AUTOCONFIGS] = "autoconfigs",
 		[RS_SERVICE_METRICS] = "metrics",
+		[RS_SERVICE_SASL] = "sasl",
 		[RS_SERVICE_ADMIN] = "admin",
 	};
 
@@ -43,6 +44,8 @@ static struct rs_conf *conf_new(void)
 	c->query_connections = 4;
 	c->query_timeout_s = 10;
 	c->message_size = 128u << 20;
+	c->submission_rcpts = 100;
+	c->submission_rate = 600;
 	rs_rules_init(&c->rules);
 	return c;
 }
@@ -65,6 +68,8 @@ void rs_conf_destroy(struct rs_conf **cp)
 	g_free(c->autoconfig_name);
 	g_free(c->autoconfig_short_name);
 	g_free(c->autoconfig_documentation);
+	g_strfreev(c->local_domains);
+	rs_conf_relay_finish(&c->relay);
 	if (c->proxy_trusted)
 		g_array_unref(c->proxy_trusted);
 	if (c->tls_names)
@@ -262,17 +267,22 @@ static int whole_tls(struct reader *r)
 	return 0;
 }
 
+/* What [tls] lacks for the services that are listened for; NULL: nothing. */
 static const char *missing_tls(const struct rs_conf *c)
 {
-	bool pop3 = has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_POP3);
-
 	if (c->certificate && c->key)
 		return NULL;
-	if (pop3 && c->cleartext == RS_CLEARTEXT_NEVER)
-		return "[tls] certificate and key (POP3 without TLS needs cleartext = loopback)";
-	if (has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_AUTOCONFIGS))
+	if (has_service(c, RS_SERVICE_POP3S) || has_service(c, RS_SERVICE_AUTOCONFIGS) ||
+		has_service(c, RS_SERVICE_SUBMISSIONS))
 		return "[tls] certificate and key";
-	return NULL;
+	if (c->cleartext != RS_CLEARTEXT_NEVER)
+		return NULL;
+	if (has_service(c, RS_SERVICE_POP3))
+		return "[tls] certificate and key (POP3 without TLS needs cleartext = loopback)";
+	return has_service(c, RS_SERVICE_SUBMISSION)
+		       ? "[tls] certificate and key (submission without TLS needs cleartext = "
+			 "loopback)"
+		       : NULL;
 }
 
 static int whole(struct reader *r)
@@ -296,6 +306,8 @@ static int whole(struct reader *r)
 		missing = "[store] path";
 	else
 		missing = missing_tls(c);
+	if (!missing && conf_submission_wrong(c))
+		return rs_err_set(r->err, RS_ECONFIG, "%s: %s", r->name, conf_submission_wrong(c));
 	if (!missing)
 		return whole_tls(r) < 0 ? -RS_ECONFIG : conf_login_whole(r->name, r->c, r->err);
 	return rs_err_set(r->err, RS_ECONFIG, "%s: %s is missing", r->name, missing);
@@ -366,6 +378,8 @@ int rs_conf_load(
 		if (rc == 0)
 			rc = readable(file, "[tls NAME] key", row->key, err);
 	}
+	if (rc == 0)
+		rc = readable(file, "[submission] relay-ca", c->relay.ca, err);
 	if (rc < 0) {
 		if (c)
 			rs_conf_destroy(&c);

@@ -24,6 +24,7 @@ enum rs_service {
 	RS_SERVICE_AUTOCONFIG,  /* HTTP  */
 	RS_SERVICE_AUTOCONFIGS, /* HTTPS */
 	RS_SERVICE_METRICS,
+	RS_SERVICE_SASL,  /* MTAs ask about logins of their clients (proto/sasls.h) */
 	RS_SERVICE_ADMIN, /* the administrator's socket in run-dir; no key */
 	RS_SERVICE_N
 };
@@ -50,6 +51,24 @@ struct rs_conf_tls {
 
 enum rs_client_name { RS_CLIENT_NAME_EMAIL, RS_CLIENT_NAME_CN };
 enum rs_cleartext { RS_CLEARTEXT_NEVER, RS_CLEARTEXT_LOOPBACK, RS_CLEARTEXT_ALWAYS };
+enum rs_relay_tls {
+	RS_RELAY_TLS_REQUIRED,      /* and its certificate is verified      */
+	RS_RELAY_TLS_OPPORTUNISTIC, /* where it is offered, by whomever      */
+	RS_RELAY_TLS_NONE
+};
+
+/* The server that mail for others is handed to; host NULL: there is none. */
+struct rs_conf_relay {
+	char *text; /* as written */
+	char *host; /* a name, or an address without brackets */
+	guint port;
+	bool tls;   /* from the start */
+	char *user; /* NULL: no login */
+	char *password;
+	char *ca; /* PEM of the authorities that may have signed its certificate; NULL: the system's */
+	enum rs_relay_tls policy;
+};
+
 enum rs_store_type { RS_STORE_MAILDIR, RS_STORE_MEMORY };
 
 struct rs_conf {
@@ -107,6 +126,11 @@ struct rs_conf {
 	char *autoconfig_short_name;           /* NULL: the name */
 	char *autoconfig_documentation;        /* URL, NULL: none */
 	gboolean autoconfig_local_part;        /* user names without the domain */
+	/* [submission] */
+	struct rs_conf_relay relay;
+	char **local_domains;   /* lower case; NULL: not given */
+	guint submission_rcpts; /* of one message */
+	guint submission_rate;  /* recipients an hour and account; 0: no limit */
 	/* [proxy] */
 	GArray *proxy_trusted; /* struct rs_net; NULL: nobody */
 };
@@ -117,6 +141,10 @@ int rs_conf_parse(const char *name, struct rs_slice text, struct rs_conf **out,
 /* Read the file, then parse; and check what the file names (certificate, key, users exist). */
 int rs_conf_load(const char *file, struct rs_conf **out, char **text, gsize *text_n,
 	struct rs_err *err) RS_MUST_USE;
+/* Overwrite in the text of the file what only the relay role may know. */
+void rs_conf_hide_secrets(const struct rs_conf *c, char *text, gsize n);
+bool rs_conf_is_local_domain(const struct rs_conf *c, const char *domain);
+void rs_conf_relay_finish(struct rs_conf_relay *r);
 void rs_conf_destroy(struct rs_conf **c);
 
 #endif

@@ -135,11 +135,11 @@ static const char *listen_add(struct rs_conf *c, enum rs_service service, const 
 	if (!c->listen)
 		c->listen = g_ptr_array_new_with_free_func(listen_free);
 	g_ptr_array_add(c->listen, l);
-	if (is_unix && service != RS_SERVICE_LMTP)
-		return "only lmtp listens on a unix socket";
+	if (is_unix && service != RS_SERVICE_LMTP && service != RS_SERVICE_SASL)
+		return "only lmtp and sasl listen on a unix socket";
 	if (is_unix ? parse_unix(text + 5, l) : parse_inet(text, l))
 		return NULL;
-	return "is not ADDRESS:PORT, [IPV6]:PORT or (lmtp) unix:/PATH of at most 107 octets";
+	return "is not ADDRESS:PORT, [IPV6]:PORT or (lmtp, sasl) unix:/PATH of at most 107 octets";
 }
 
 static const char *set_listen(struct rs_conf *c, const struct conf_key *k, const char *value)
@@ -353,12 +353,15 @@ const struct conf_key conf_keys[] = {
 	{"listen", "pop3", set_listen, 0, 0, 0, "POP3 with STLS"},
 	{"listen", "pop3s", set_listen, 0, 0, 0, "POP3 under TLS from the start"},
 	{"listen", "lmtp", set_listen, 0, 0, 0, "mail in"},
-	{"listen", "submission", set_later, 0, 0, 0, "not built yet"},
-	{"listen", "submissions", set_later, 0, 0, 0, "not built yet"},
+	{"listen", "submission", set_listen, 0, 0, 0, "mail of our users, with STARTTLS"},
+	{"listen", "submissions", set_listen, 0, 0, 0,
+		"mail of our users, under TLS from the start"},
 	{"listen", "autoconfig", set_listen, 0, 0, 0,
 		"the provider's data for mail programs by HTTP, for a reverse proxy"},
 	{"listen", "autoconfigs", set_listen, 0, 0, 0, "the same by HTTPS"},
 	{"listen", "metrics", set_listen, 0, 0, 0, "OpenMetrics by HTTP, GET /metrics"},
+	{"listen", "sasl", set_listen, 0, 0, 0,
+		"logins that an MTA asks about (Dovecot's protocol)"},
 	{"tls", "certificate", set_tls_file, AT(certificate), 0, 0,
 		"PEM chain, the server's first"},
 	{"tls", "key", set_tls_file, AT(key), 0, 0, "PEM private key"},
@@ -424,7 +427,13 @@ const struct conf_key conf_keys[] = {
 		"largest message taken"},
 	{"proxy", "trusted", set_trusted, 0, 0, 0,
 		"balancers that must send the PROXY protocol: ADDRESS/BITS, …"},
-	{"submission", "relay", set_later, 0, 0, 0, "not built yet"},
-	{"submission", "local-domains", set_later, 0, 0, 0, "not built yet"},
+	{"submission", "relay", conf_set_relay, 0, 0, 0, "smtp(s)://[USER:PASSWORD@]HOST[:PORT]"},
+	{"submission", "relay-tls", conf_set_relay_tls, 0, 0, 0, "required, opportunistic or none"},
+	{"submission", "relay-ca", set_path, AT(relay.ca), 0, 0,
+		"PEM of who may sign the relay's certificate"},
+	{"submission", "local-domains", conf_set_domains, 0, 0, 0, "delivered here, never relayed"},
+	{"submission", "recipients", set_uint, AT(submission_rcpts), 1, 10000, "of one message"},
+	{"submission", "rate", set_uint, AT(submission_rate), 0, 10000000,
+		"recipients an hour and account, 0: no limit"},
 };
 const size_t conf_keys_n = G_N_ELEMENTS(conf_keys);

@@ -16,6 +16,13 @@ struct conf_key {
 	const char *help; /* one line */
 };
 
+/* conf_submission.c */
+const char *conf_set_relay(struct rs_conf *c, const struct conf_key *k, const char *value);
+const char *conf_set_relay_tls(struct rs_conf *c, const struct conf_key *k, const char *value);
+const char *conf_set_domains(struct rs_conf *c, const struct conf_key *k, const char *value);
+/* What does not go together, or NULL. */
+const char *conf_submission_wrong(const struct rs_conf *c);
+
 extern const struct conf_key conf_keys[];
 extern const size_t conf_keys_n;
 

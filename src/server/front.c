@@ -47,10 +47,8 @@ void front_sess_remove(struct front *f, struct front_sess *s)
 
 /* A store did something for a session that ended meanwhile (CLOSE: a maildrop is open, DATA_DROP: a
  * recipient is ready): it must not keep it. */
-static void end_orphan(struct rs_proc *r, uint32_t store, uint64_t id, enum rs_msg_type type)
+static void end_orphan(struct rs_link *l, uint64_t id, enum rs_msg_type type)
 {
-	struct rs_link *l = r->stores[store];
-
 	if (!l)
 		return;
 	rs_link_begin(l, type);
@@ -73,9 +71,12 @@ static bool front_message(struct rs_proc *r, enum rs_role peer, uint32_t index, 
 	if (s)
 		return s->ops->message(s, peer, index, m);
 	if (m->type == RS_MSG_OPENED)
-		end_orphan(r, index, id, RS_MSG_CLOSE);
-	else if (m->type == RS_MSG_RCPT_READY)
-		end_orphan(r, index, id, RS_MSG_DATA_DROP);
+		end_orphan(r->stores[index], id, RS_MSG_CLOSE);
+	else if (m->type == RS_MSG_RCPT_READY && peer == RS_ROLE_STORE)
+		end_orphan(r->stores[index], id, RS_MSG_DATA_DROP);
+	else if (peer == RS_ROLE_RELAY &&
+		 (m->type == RS_MSG_RCPT_READY || m->type == RS_MSG_RCPT_REFUSED))
+		end_orphan(r->relay, id, RS_MSG_DATA_DROP);
 	return true; /* it crossed with the end of the session */
 }
 
@@ -195,12 +196,14 @@ void front_admit(struct rs_conn *c)
 	rs_log(RS_LOG_INFO, "connect", "id", rs_log_id(c->id), "peer", c->peer_text, "proxy",
 		c->proxy_text[0] ? c->proxy_text : NULL, "service", rs_service_name(c->service),
 		NULL);
-	if (c->service == RS_SERVICE_LMTP)
-		front_mail_begin(c);
+	if (c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S)
+		front_pop3_begin(c);
 	else if (c->service == RS_SERVICE_AUTOCONFIG || c->service == RS_SERVICE_AUTOCONFIGS)
 		front_http_begin(c);
+	else if (c->service == RS_SERVICE_SASL)
+		front_sasl_begin(c);
 	else
-		front_pop3_begin(c);
+		front_mail_begin(c);
 }
 
 void front_begin(struct rs_conn *c)
@@ -239,6 +242,11 @@ static void on_tick(uv_timer_t *t)
 			c->ops->idle(c);
 		else if (c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S)
 			front_pop3_tick(c);
+		else if (c->service == RS_SERVICE_SUBMISSION ||
+			 c->service == RS_SERVICE_SUBMISSIONS)
+			front_mail_tick(c);
+		else if (c->service == RS_SERVICE_SASL)
+			front_sasl_tick(c);
 	}
 }
 

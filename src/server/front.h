@@ -4,6 +4,7 @@
 #define RS_SERVER_FRONT_H
 
 #include "proto/lmtps.h"
+#include "proto/pop3s.h"
 #include "server/address.h"
 #include "server/conn.h"
 #include "server/counts.h"
@@ -109,6 +110,26 @@ const char *front_mechs(const struct rs_conn *c);
 void front_channel(
 	const struct rs_conn *c, struct rs_link *auth, uint64_t session, struct rs_slice mech);
 
+/* front_login.c: the fields of RS_MSG_LOGIN. */
+struct front_login {
+	enum rs_service service;
+	bool tls;
+	const struct rs_conn *channel; /* its own; NULL: another's client */
+	enum rs_pop3s_login kind;
+	bool first;
+	bool has_secret;
+	struct rs_slice mech;
+	struct rs_slice user;
+	struct rs_slice secret;
+	const char *stamp; /* APOP */
+	const char *peer;  /* address */
+};
+
+/* False: auth is being started again. It answers with CHALLENGE, REFUSED, and OPENED or LOGGED_IN. */
+bool front_login_ask(struct front *f, uint64_t session, const struct front_login *ask);
+/* Forget what is half done, and the login of who sends mail. */
+void front_login_gone(struct front *f, uint64_t session);
+
 /* front_admin.c */
 bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);
 
@@ -116,7 +137,10 @@ bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);
 void front_pop3_begin(struct rs_conn *c);
 void front_mail_begin(struct rs_conn *c);
 void front_http_begin(struct rs_conn *c);
+void front_sasl_begin(struct rs_conn *c);
 /* Once a second, for replies that are held back. */
 void front_pop3_tick(struct rs_conn *c);
+void front_mail_tick(struct rs_conn *c);
+void front_sasl_tick(struct rs_conn *c);
 
 #endif

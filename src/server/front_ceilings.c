@@ -49,8 +49,9 @@ bool front_ceiling_enter_source(struct rs_conn *c)
 	struct rs_count_who who = {.what = RS_COUNT_SOURCE};
 	uint32_t max = f->proc->conf->connections_per_address;
 	struct rs_ip ip;
+	bool of_mta = c->service == RS_SERVICE_LMTP || c->service == RS_SERVICE_SASL;
 
-	if (max == 0 || c->loopback || c->service == RS_SERVICE_LMTP || !rs_ip_of(&c->peer, &ip))
+	if (max == 0 || c->loopback || of_mta || !rs_ip_of(&c->peer, &ip))
 		return true;
 	who.key = rs_ip_source(&ip);
 	if (!rs_counts_enter_as(f->counts, f->others, f->others_n, who, max))

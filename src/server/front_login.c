@@ -66,3 +66,38 @@ void front_channel(
 	rs_link_end(auth);
 	rs_wipe(exporter, sizeof(exporter));
 }
+
+bool front_login_ask(struct front *f, uint64_t session, const struct front_login *ask)
+{
+	struct rs_link *l = f->proc->auth;
+
+	if (!l)
+		return false;
+	if (ask->channel && ask->kind == RS_LOGIN_SASL && ask->first)
+		front_channel(ask->channel, l, session, ask->mech);
+	rs_link_begin(l, RS_MSG_LOGIN);
+	rs_link_u64(l, session);
+	rs_link_u8(l, (uint8_t)ask->service);
+	rs_link_u8(l, ask->tls);
+	rs_link_u8(l, (uint8_t)ask->kind);
+	rs_link_u8(l, ask->first);
+	rs_link_u8(l, ask->has_secret);
+	rs_link_octets(l, ask->mech);
+	rs_link_octets(l, ask->user);
+	rs_link_octets(l, ask->secret);
+	rs_link_octets(l, rs_slice_str(ask->stamp));
+	rs_link_octets(l, rs_slice_str(ask->peer));
+	rs_link_end(l);
+	return true;
+}
+
+void front_login_gone(struct front *f, uint64_t session)
+{
+	struct rs_link *l = f->proc->auth;
+
+	if (!l)
+		return;
+	rs_link_begin(l, RS_MSG_LOGIN_GONE);
+	rs_link_u64(l, session);
+	rs_link_end(l);
+}

@@ -73,30 +73,25 @@ static void refuse(struct pop3 *p, enum rs_pop3_code code, const char *why)
 
 static void ask_login(struct pop3 *p, const struct rs_pop3s_event *ev)
 {
-	struct rs_link *l = front_of(p)->proc->auth;
+	struct front_login ask = {.service = p->sess.conn->service,
+		.tls = p->sess.conn->ssl != NULL,
+		.channel = p->sess.conn,
+		.kind = ev->login,
+		.first = ev->first,
+		.has_secret = ev->has_secret,
+		.mech = ev->mech,
+		.user = ev->user,
+		.secret = ev->secret,
+		.stamp = p->cfg.apop_timestamp,
+		.peer = p->sess.conn->peer_text};
 
-	if (!l) {
+	if (!front_login_ask(front_of(p), p->sess.id, &ask)) {
 		refuse(p, RS_POP3_CODE_SYS_TEMP, NULL);
 		return;
 	}
 	g_free(p->user);
 	p->user =
 		ev->user.n ? g_utf8_make_valid((const char *)ev->user.p, (gssize)ev->user.n) : NULL;
-	if (ev->login == RS_LOGIN_SASL && ev->first)
-		front_channel(p->sess.conn, l, p->sess.id, ev->mech);
-	rs_link_begin(l, RS_MSG_LOGIN);
-	rs_link_u64(l, p->sess.id);
-	rs_link_u8(l, (uint8_t)p->sess.conn->service);
-	rs_link_u8(l, p->sess.conn->ssl != NULL);
-	rs_link_u8(l, (uint8_t)ev->login);
-	rs_link_u8(l, ev->first);
-	rs_link_u8(l, ev->has_secret);
-	rs_link_octets(l, ev->mech);
-	rs_link_octets(l, ev->user);
-	rs_link_octets(l, ev->secret);
-	rs_link_octets(l, rs_slice_str(p->cfg.apop_timestamp));
-	rs_link_octets(l, rs_slice_str(p->sess.conn->peer_text));
-	rs_link_end(l);
 	p->wait = WAIT_LOGIN;
 	p->asked_ns = uv_hrtime();
 	if (ev->login != RS_LOGIN_SASL)
@@ -613,15 +608,11 @@ static void on_gone(struct rs_conn *c)
 static void on_free(struct rs_conn *c)
 {
 	struct pop3 *p = c->driver;
-	struct rs_link *auth = c->front->proc->auth;
 
 	log_end(p);
 	rs_stats_sub(RS_STAT_SESSIONS, p->counted);
-	if (auth && (p->wait == WAIT_LOGIN || p->wait == WAIT_NOTHING) && p->store == NO_STORE) {
-		rs_link_begin(auth, RS_MSG_LOGIN_GONE);
-		rs_link_u64(auth, p->sess.id);
-		rs_link_end(auth);
-	}
+	if ((p->wait == WAIT_LOGIN || p->wait == WAIT_NOTHING) && p->store == NO_STORE)
+		front_login_gone(c->front, p->sess.id);
 	let_go(p);
 	front_sess_remove(c->front, &p->sess);
 	front_bodies_finish(&p->bodies);

@@ -1,10 +1,14 @@
 /* msg - what the roles say to each other: every message, who may send it, what it carries.
  *
- *   front -> auth    LOGIN, CHANNEL, LOGIN_GONE, RCPT          "is this the user?", "does this address live here?"
- *   auth  -> front   CHALLENGE, REFUSED, RCPT_REFUSED  only the noes; a yes goes on to the store
+ *   front -> auth    LOGIN, CHANNEL, LOGIN_GONE, RCPT, MAIL  "is this the user?", "does this address live here?"
+ *   auth  -> front   CHALLENGE, REFUSED, RCPT_REFUSED  the noes; a yes goes on to the store
+ *                    LOGGED_IN, MAIL_ANSWER            and, where no maildrop is opened, the yeses
  *   auth  -> store   OPEN, RCPT_OPEN                   the only way a store learns of a session
  *   store -> front   OPENED, BODY, COMMITTED, LOST, RCPT_READY, DATA_ROOM, DELIVERED
  *   front -> store   READ, COMMIT, CLOSE, DATA, DATA_END, DATA_DROP
+ *   auth  -> relay   RELAY_OPEN                        the same for mail that goes out
+ *   relay -> front   RCPT_READY, RCPT_REFUSED, DATA_ROOM, RELAYED
+ *   front -> relay   DATA, DATA_END, DATA_DROP
  *   admin -> front    ASK_SESSIONS, KICK                 what the administrator wants to know or do
  *   front -> admin    SESSION, SESSIONS_END, KICKED
  *   master<->roles   START, LISTENER, LINK, DRAIN, STOP, READY
@@ -100,10 +104,21 @@ enum rs_msg_type {
 	                        u64 octets out, u32 store (UINT32_MAX: none), octets user, peer, tls, state */
 	RS_MSG_SESSIONS_END, /* u64 ask */
 	RS_MSG_KICKED,       /* u64 ask, u8 found */
+	/* mail of users, who have logged in under the number of their connection */
+	RS_MSG_MAIL, /* front -> auth: u64 session, u8 flags (RS_MSG_MAIL_*), u64 size (0: not told), octets
+	                      sender */
+	RS_MSG_LOGGED_IN,   /* auth -> front: u64 session, octets user */
+	RS_MSG_MAIL_ANSWER, /* auth -> front: u64 session, u16 code, octets status, text */
+	RS_MSG_RELAY_OPEN, /* auth -> relay: u32 front, u64 session, u32 rcpt, u8 flags, u64 size, octets
+	                      sender, address */
+	RS_MSG_RELAYED, /* relay -> front: u64 session, u16 code, octets status, text: of DATA_END */
 	RS_MSG_TYPE_N
 };
 
 #define RS_MSG_DATA_WINDOW 262144u
+
+#define RS_MSG_MAIL_8BIT 0x01u
+#define RS_MSG_MAIL_UTF8 0x02u
 
 enum rs_role {
 	RS_ROLE_MASTER,
@@ -111,6 +126,7 @@ enum rs_role {
 	RS_ROLE_AUTH,
 	RS_ROLE_STORE,
 	RS_ROLE_ADMIN,
+	RS_ROLE_RELAY, /* hands mail to the relay; only where one is configured */
 	RS_ROLE_N
 };
 

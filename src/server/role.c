@@ -66,7 +66,10 @@ static const char *user_of(const struct rs_proc *r)
 {
 	const struct rs_conf *c = r->conf;
 
-	if ((r->kind == RS_ROLE_FRONT || r->kind == RS_ROLE_ADMIN) && c->front_user)
+	bool stranger = r->kind == RS_ROLE_FRONT || r->kind == RS_ROLE_ADMIN ||
+			r->kind == RS_ROLE_RELAY; /* has no mail and no users */
+
+	if (stranger && c->front_user)
 		return c->front_user;
 	return r->kind == RS_ROLE_AUTH && c->auth_user ? c->auth_user : c->user;
 }
@@ -134,6 +137,8 @@ static const struct rs_role_ops *ops_of(enum rs_role kind)
 		return &rs_store_ops_role;
 	case RS_ROLE_ADMIN:
 		return &rs_admin_ops;
+	case RS_ROLE_RELAY:
+		return &rs_relay_ops;
 	case RS_ROLE_MASTER:
 	case RS_ROLE_N:
 		break;
@@ -256,6 +261,8 @@ static struct rs_link **slot(struct rs_proc *r, enum rs_role peer, uint32_t inde
 		return &r->auth;
 	if (peer == RS_ROLE_ADMIN)
 		return &r->admin;
+	if (peer == RS_ROLE_RELAY)
+		return &r->relay;
 	if (index >= RS_ROLE_PEERS_MAX)
 		return NULL;
 	if (peer == RS_ROLE_FRONT)

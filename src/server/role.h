@@ -15,7 +15,7 @@
 #define RS_ROLE_CONTROL_FD 3
 #define RS_ROLE_PEERS_MAX  64u
 #define RS_ROLE_SETS_MAX   4u /* generations of roles at a time (master_int.h) */
-#define RS_ROLE_PLACES_MAX (RS_ROLE_SETS_MAX * (RS_ROLE_PEERS_MAX * 2 + 2))
+#define RS_ROLE_PLACES_MAX (RS_ROLE_SETS_MAX * (RS_ROLE_PEERS_MAX * 2 + 3))
 
 struct rs_proc {
 	uv_loop_t loop;
@@ -30,6 +30,7 @@ struct rs_proc {
 	uint8_t ticket_keys[RS_TLS_KEYS_OCTETS]; /* of fronts with TLS */
 	struct rs_link *control;
 	struct rs_link *auth;                      /* NULL while there is none */
+	struct rs_link *relay;                     /* likewise */
 	struct rs_link *fronts[RS_ROLE_PEERS_MAX]; /* likewise */
 	struct rs_link *stores[RS_ROLE_PEERS_MAX];
 	struct rs_link *admin;                      /* fronts: who asks for their sessions */
@@ -66,6 +67,7 @@ extern const struct rs_role_ops rs_front_ops;
 extern const struct rs_role_ops rs_auth_ops;
 extern const struct rs_role_ops rs_store_ops_role;
 extern const struct rs_role_ops rs_admin_ops;
+extern const struct rs_role_ops rs_relay_ops;
 
 /* The whole life of a role process; returns its exit status. */
 int rs_role_main(const char *name);

@@ -14,6 +14,8 @@ static bool is_sql(const struct rs_conf *c)
 	return c->users && g_str_has_prefix(c->users, "sql:");
 }
 
+#define PORT_DNS 53
+
 static struct rs_sandbox_ports sql_ports(const struct rs_conf *c)
 {
 	struct rs_sandbox_ports p = {.n = 0};
@@ -21,7 +23,7 @@ static struct rs_sandbox_ports sql_ports(const struct rs_conf *c)
 	if (!rs_sql_ports(c->users + strlen("sql:"), p.port, G_N_ELEMENTS(p.port) - 1, &p.n))
 		p.any = true;
 	else if (p.n)
-		p.port[p.n++] = 53; /* names that do not fit into a datagram */
+		p.port[p.n++] = PORT_DNS; /* names that do not fit into a datagram */
 	return p;
 }
 
@@ -44,6 +46,8 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 	case RS_ROLE_STORE: /* mail, on threads */
 		return RS_NEED_READ | RS_NEED_THREADS |
 		       (c->store_type == RS_STORE_MAILDIR ? RS_NEED_WRITE : 0);
+	case RS_ROLE_RELAY: /* names and certificates to read, one server to connect to; names on threads */
+		return RS_NEED_READ | RS_NEED_THREADS | RS_NEED_CONNECT;
 	case RS_ROLE_MASTER:
 	case RS_ROLE_N:
 		break;
@@ -55,6 +59,9 @@ struct rs_sandbox_ports rs_sandbox_ports(enum rs_role role, const struct rs_conf
 {
 	if (role == RS_ROLE_AUTH && is_sql(c) && needs_of_sql(c) == RS_NEED_CONNECT)
 		return sql_ports(c);
+	if (role == RS_ROLE_RELAY)
+		return (struct rs_sandbox_ports){
+			.port = {(uint16_t)c->relay.port, PORT_DNS}, .n = 2};
 	return (struct rs_sandbox_ports){.any = rs_sandbox_needs(role, c) & RS_NEED_CONNECT};
 }
 

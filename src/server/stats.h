@@ -72,10 +72,14 @@ enum rs_stat {
 	RS_STAT_HELD_BACK, /* refusals that were told later */
 	RS_STAT_RETRIEVED,
 	RS_STAT_DELETED,
-	RS_STAT_RECEIVED,    /* messages that came in */
-	RS_STAT_DELIVERED,   /* into mailboxes … */
-	RS_STAT_UNDELIVERED, /* … and not, one a recipient */
-	RS_STAT_OPEN_FAILED, /* maildrops that could not be opened */
+	RS_STAT_RECEIVED,      /* messages that came in */
+	RS_STAT_DELIVERED,     /* into mailboxes … */
+	RS_STAT_UNDELIVERED,   /* … and not, one a recipient */
+	RS_STAT_RELAYED,       /* messages that the relay took … */
+	RS_STAT_RELAY_REFUSED, /* … and did not */
+	RS_STAT_RELAY_CONNECTIONS,
+	RS_STAT_RELAY_FAILED, /* connections to it that failed */
+	RS_STAT_OPEN_FAILED,  /* maildrops that could not be opened */
 	RS_STAT_LOG_ERRORS,
 	RS_STAT_LOG_WARNINGS,
 	RS_STAT_STARTED, /* the master's: unix time */

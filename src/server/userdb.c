@@ -18,6 +18,7 @@ void rs_user_free(struct rs_user *u)
 	g_free(u->maildir);
 	g_free(u->rules);
 	g_strfreev(u->apps);
+	g_free(u->senders);
 	g_free(u);
 }
 
@@ -47,6 +48,11 @@ const char *rs_user_set(struct rs_user *u, const char *key, const char *value)
 		u->maildir = g_strdup(value);
 	} else if (strcmp(key, "app") == 0) {
 		return add_app(u, value);
+	} else if (strcmp(key, "send-as") == 0) {
+		if (!*value || !g_utf8_validate(value, -1, NULL))
+			return "send-as= is not a list of addresses, @domains or *";
+		g_free(u->senders);
+		u->senders = g_strdup(value);
 	} else if (strcmp(key, "pop3") == 0) {
 		u->pop3 = strcmp(value, "no") != 0;
 	} else if (strcmp(key, "smtp") == 0) {

@@ -25,6 +25,7 @@ struct rs_user {
 	char *maildir; /* maildir= key, or NULL                     */
 	char *rules;   /* of the mailbox: LF "key=value" each (server/mailbox.h), or NULL */
 	char **apps;   /* app passwords (server/user_app.h), or NULL */
+	char *senders; /* send-as= key: further addresses, "@domain" or "*", commas between; or NULL */
 	gboolean pop3;
 	gboolean smtp;
 	gboolean disabled;

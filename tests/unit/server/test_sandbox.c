@@ -22,6 +22,7 @@
 static char *top; /* with mail/, more/, conf/users, secret */
 static struct rs_conf *conf;
 static bool landlock;
+static bool landlock_ports;
 
 static char *at(const char *name)
 {
@@ -111,6 +112,30 @@ static int a_socket(void)
 	return 0;
 }
 
+static int connected_to(uint16_t port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&to, sizeof(to));
+	int why = rc < 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return why;
+}
+
+static int connect_relay(void)
+{
+	return connected_to(9);
+}
+
+static int connect_elsewhere(void)
+{
+	return connected_to(10);
+}
+
 static int a_program(void)
 {
 	char *args[] = {(char[]){"true"}, NULL};
@@ -198,29 +223,32 @@ static const struct {
 	int front;
 	int auth;
 	int store;
+	int relay;
 } acts[] = {
-	{"read a file of nobody's business", read_secret, EACCES, EACCES, EACCES},
-	{"read the users", read_users, EACCES, WORKS, EACCES},
-	{"change the users", write_users, EACCES, DIES, EACCES},
-	{"read mail", read_mail, EACCES, EACCES, WORKS},
-	{"write mail", write_mail, EACCES, DIES, WORKS},
-	{"write mail in a further root", write_more, EACCES, DIES, WORKS},
-	{"write beside the mail", write_beside, EACCES, DIES, EACCES},
-	{"rename mail from folder to folder", rename_mail, DIES, DIES, WORKS},
-	{"move mail out", move_out, DIES, DIES, EACCES},
-	{"remove a file", remove_secret, DIES, DIES, EACCES},
-	{"a socket", a_socket, DIES, DIES, DIES},
-	{"a program", a_program, DIES, DIES, DIES},
-	{"a process", a_process, DIES, DIES, DIES},
-	{"a signal to another", foreign_kill, DIES, DIES, DIES},
-	{"tracing", tracing, DIES, DIES, DIES},
-	{"memory that is code", code_in_memory, DIES, DIES, DIES},
-	{"memory that becomes code", memory_to_code, DIES, DIES, DIES},
-	{"another user", become_root, DIES, DIES, DIES},
-	{"a mount", mounting, DIES, DIES, DIES},
-	{"another root folder", leave_chroot, DIES, DIES, DIES},
-	{"a thread", a_thread, DIES, WORKS, WORKS},
-	{"memory and time", memory_and_time, WORKS, WORKS, WORKS},
+	{"read a file of nobody's business", read_secret, EACCES, EACCES, EACCES, EACCES},
+	{"read the users", read_users, EACCES, WORKS, EACCES, EACCES},
+	{"change the users", write_users, EACCES, DIES, EACCES, DIES},
+	{"read mail", read_mail, EACCES, EACCES, WORKS, EACCES},
+	{"write mail", write_mail, EACCES, DIES, WORKS, DIES},
+	{"write mail in a further root", write_more, EACCES, DIES, WORKS, DIES},
+	{"write beside the mail", write_beside, EACCES, DIES, EACCES, DIES},
+	{"rename mail from folder to folder", rename_mail, DIES, DIES, WORKS, DIES},
+	{"move mail out", move_out, DIES, DIES, EACCES, DIES},
+	{"remove a file", remove_secret, DIES, DIES, EACCES, DIES},
+	{"a socket", a_socket, DIES, DIES, DIES, WORKS},
+	{"a connection to the relay's port", connect_relay, DIES, DIES, DIES, ECONNREFUSED},
+	{"a connection to another port", connect_elsewhere, DIES, DIES, DIES, EACCES},
+	{"a program", a_program, DIES, DIES, DIES, DIES},
+	{"a process", a_process, DIES, DIES, DIES, DIES},
+	{"a signal to another", foreign_kill, DIES, DIES, DIES, DIES},
+	{"tracing", tracing, DIES, DIES, DIES, DIES},
+	{"memory that is code", code_in_memory, DIES, DIES, DIES, WORKS},
+	{"memory that becomes code", memory_to_code, DIES, DIES, DIES, WORKS},
+	{"another user", become_root, DIES, DIES, DIES, DIES},
+	{"a mount", mounting, DIES, DIES, DIES, DIES},
+	{"another root folder", leave_chroot, DIES, DIES, DIES, DIES},
+	{"a thread", a_thread, DIES, WORKS, WORKS, WORKS},
+	{"memory and time", memory_and_time, WORKS, WORKS, WORKS, WORKS},
 };
 
 /* In a child: the role's sandbox, then the act. The child's end is the answer; *told is the number of
@@ -266,14 +294,18 @@ static bool needs_landlock(enum rs_role role, int want)
 static void a_role_does_what_it_must_and_nothing_else(void **state)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(acts); i++) {
-		const int wants[] = {acts[i].front, acts[i].auth, acts[i].store};
+		const int wants[] = {acts[i].front, acts[i].auth, acts[i].store, acts[i].relay};
 
 		for (size_t r = 0; r < G_N_ELEMENTS(wants); r++) {
-			enum rs_role role = (enum rs_role)(RS_ROLE_FRONT + r);
+			static const enum rs_role roles[] = {
+				RS_ROLE_FRONT, RS_ROLE_AUTH, RS_ROLE_STORE, RS_ROLE_RELAY};
+			enum rs_role role = roles[r];
 			int64_t told;
 			int got;
 
 			if (!landlock && needs_landlock(role, wants[r]))
+				continue;
+			if (!landlock_ports && acts[i].act == connect_elsewhere)
 				continue;
 			got = try(role, acts[i].act, &told);
 			/* libc makes a thread with all signals blocked: nothing can be told then */
@@ -419,9 +451,11 @@ static int set_up(void **state)
 	text = g_strdup_printf(
 		"[server]\nhostname = h\nstate-dir = /s\nrun-dir = /r\n[listen]\nlmtp = unix:/l\n"
 		"[auth]\nusers = passwd-file:%s/conf/users\n"
-		"[store]\ntype = maildir\npath = %s/mail/%%d/%%n\nroots = %s/more\n",
+		"[store]\ntype = maildir\npath = %s/mail/%%d/%%n\nroots = %s/more\n"
+		"[submission]\nrelay = smtp://127.0.0.1:9\nrelay-tls = none\n",
 		top, top, top);
 	landlock = syscall(444, NULL, 0, 1) >= 2;
+	landlock_ports = syscall(444, NULL, 0, 1) >= 4;
 	if (!landlock)
 		print_message("# this kernel has no Landlock: half of the rows are left out\n");
 	return rs_conf_parse("test", rs_slice_str(text), &conf, &err);
