@@ -1,6 +1,8 @@
 /* uidl_read.c - where the UIDs of another server are read from: see uidl.h. */
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/uidl.h"
@@ -10,7 +12,11 @@
 static int slurp(const char *path, char **text, gsize *n, struct rs_err *err)
 {
 	g_autoptr(GError) error = NULL;
+	GStatBuf st;
 
+	/* the folder may be its owner's, and this runs as root: nothing is waited for */
+	if (g_stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return rs_err_set(err, RS_EINVAL, "%s is not a file", path);
 	if (g_file_get_contents(path, text, n, &error))
 		return *n <= FILE_MAX ? 0 : rs_err_set(err, RS_ELIMIT, "%s is too large", path);
 	return rs_err_set(err,
