@@ -76,6 +76,12 @@ static int make_path(const struct rs_fs *fs, const char *path)
 	return rc;
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static int sub_open(struct rs_maildir *m, const char *name, int *fd, struct rs_err *err)
 {
 	int rc = 0;
@@ -103,6 +109,32 @@ int rs_maildir_subs(struct rs_maildir *m, struct rs_err *err)
 	return rc < 0 ? rc : sub_open(m, "cur", &m->cur_fd, err);
 }
 
+int rs_maildir_sub(struct rs_maildir *m, bool in_new, struct rs_err *err)
+{
+	int *fd = in_new ? &m->new_fd : &m->cur_fd;
+	int rc = sub_open(m, in_new ? "new" : "cur", fd, err);
+
+	return rc < 0 ? rc : *fd;
+}
+
+int rs_maildir_sub_own(struct rs_maildir *m, bool in_new, struct rs_err *err)
+{
+	int fd = -1;
+	int rc = sub_open(m, in_new ? "new" : "cur", &fd, err);
+
+	return rc < 0 ? rc : fd;
+}
+
+void rs_maildir_rest(struct rs_maildir *m)
+{
+	if (!(m->flags & RS_MAILDIR_LAZY))
+		return;
+	close_fd(m->tmp_fd);
+	close_fd(m->new_fd);
+	close_fd(m->cur_fd);
+	m->tmp_fd = m->new_fd = m->cur_fd = -1;
+}
+
 int rs_maildir_open(const struct rs_fs *fs, const char *path, unsigned flags,
 	struct rs_maildir **out, struct rs_err *err)
 {
@@ -128,12 +160,6 @@ int rs_maildir_open(const struct rs_fs *fs, const char *path, unsigned flags,
 	else
 		*out = m;
 	return rc;
-}
-
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 void rs_maildir_destroy(struct rs_maildir **m)

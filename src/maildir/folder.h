@@ -31,6 +31,12 @@ struct rs_maildir {
 
 /* Open tmp, new and cur where they are not open yet. */
 int rs_maildir_subs(struct rs_maildir *m, struct rs_err *err) RS_MUST_USE;
+/* The same for the one whose messages are read: its descriptor, borrowed, or a negative kind. */
+int rs_maildir_sub(struct rs_maildir *m, bool in_new, struct rs_err *err) RS_MUST_USE;
+/* A descriptor of the caller's own. */
+int rs_maildir_sub_own(struct rs_maildir *m, bool in_new, struct rs_err *err) RS_MUST_USE;
+/* Close them again, where opened LAZY: a session that is silent holds no more than it must. */
+void rs_maildir_rest(struct rs_maildir *m);
 
 /* Error for errno value `errnum` at `path`/`name`, with the words for the person. */
 int rs_maildir_fail(

@@ -197,6 +197,8 @@ static int part_open(
 		if (rc == 0 && lock)
 			rc = rs_maildir_lock(part->m, &part->lock_fd, err);
 	}
+	if (rc == 0)
+		rc = rs_maildir_subs(part->m, err);
 	return rc < 0 ? rc : rs_maildir_scan(part->m, &part->list, err);
 }
 

@@ -202,6 +202,7 @@ int rs_maildrop_open_of(const struct rs_fs *fs, const char *path, const char *ac
 		rc = rs_maildir_lock(d->m, &d->lock_fd, err);
 	if (rc == 0 && d->m) {
 		rc = load(d, err);
+		rs_maildir_rest(d->m);
 	} else if (rc == 0) {
 		struct rs_drop_builder b;
 

@@ -23,18 +23,22 @@ struct row {
 	bool in_new;
 };
 
+/* `fd` is taken. */
+static DIR *dir_from(int fd)
+{
+	DIR *dir = fdopendir(fd);
+
+	if (!dir)
+		close(fd);
+	return dir;
+}
+
 /* The open folder's entries through a descriptor of their own (readdir moves a shared offset). */
 static DIR *dir_of(int fd)
 {
 	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir;
 
-	if (own < 0)
-		return NULL;
-	dir = fdopendir(own);
-	if (!dir)
-		close(own);
-	return dir;
+	return own < 0 ? NULL : dir_from(own);
 }
 
 struct rs_maildir_list *rs_maildir_list_new(void)
@@ -58,13 +62,19 @@ void rs_maildir_list_add(struct rs_maildir_list *l, const char *name, bool in_ne
 int rs_maildir_list_read(
 	struct rs_maildir_list *l, struct rs_maildir *m, bool in_new, struct rs_err *err)
 {
-	int rc = rs_maildir_subs(m, err);
-	DIR *dir = rc < 0 ? NULL : dir_of(in_new ? m->new_fd : m->cur_fd);
+	int fd = in_new ? m->new_fd : m->cur_fd;
+	DIR *dir;
 	const struct dirent *e;
 	int errnum = 0;
 
-	if (rc < 0)
-		return rc;
+	if (fd < 0) {
+		fd = rs_maildir_sub_own(m, in_new, err);
+		if (fd < 0)
+			return fd;
+		dir = dir_from(fd);
+	} else {
+		dir = dir_of(fd);
+	}
 	if (!dir)
 		return rs_maildir_fail(err, errno, "list", m->path, in_new ? "new" : "cur");
 	for (errno = 0; (e = readdir(dir)); errno = 0) {
@@ -203,17 +213,21 @@ static char *find_renamed(const struct rs_maildir *m, const char *want, bool *in
 int rs_maildir_read_open(struct rs_maildir *m, const struct rs_maildir_entry *e, struct rs_err *err)
 {
 	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	int fd = rs_maildir_subs(m, err);
+	int dir = rs_maildir_sub(m, e->in_new, err);
+	int fd;
 
-	if (fd < 0)
-		return fd;
-	fd = openat(e->in_new ? m->new_fd : m->cur_fd, e->file, flags);
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, e->file, flags);
 
 	/* another program may rename it again while we look: a few rounds, then it is gone */
 	for (int tries = 0; fd < 0 && errno == ENOENT && tries < 3; tries++) {
 		bool in_new;
-		g_autofree char *name = find_renamed(m, e->file, &in_new);
+		int rc = rs_maildir_subs(m, err);
+		g_autofree char *name = rc < 0 ? NULL : find_renamed(m, e->file, &in_new);
 
+		if (rc < 0)
+			return rc;
 		if (!name)
 			return rs_maildir_fail(err, ENOENT, "open the message", m->path, e->file);
 		fd = openat(in_new ? m->new_fd : m->cur_fd, name, flags);

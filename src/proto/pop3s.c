@@ -91,7 +91,8 @@ static void fail(struct rs_pop3s *s, enum rs_err_kind kind, const char *why)
 {
 	if (s->state == POP3S_FAILED)
 		return;
-	(void)rs_err_set(&s->err, kind, "%s", why);
+	s->err = kind;
+	s->err_why = why;
 	pop3s_state_set(s, POP3S_FAILED);
 }
 
@@ -709,7 +710,9 @@ uint32_t rs_pop3s_idle_s(const struct rs_pop3s *s)
 	return s->has_drop ? s->cfg->limits.idle_s : s->cfg->limits.idle_pre_s;
 }
 
-const struct rs_err *rs_pop3s_error(const struct rs_pop3s *s)
+enum rs_err_kind rs_pop3s_error(const struct rs_pop3s *s, const char **why)
 {
-	return &s->err;
+	if (why)
+		*why = s->err_why;
+	return s->err;
 }

@@ -150,6 +150,7 @@ const uint8_t *rs_pop3s_marks(const struct rs_pop3s *s, uint32_t *marked_n); /* 
                                                        COMMIT; borrowed; NULL before login */
 bool rs_pop3s_in_transaction(const struct rs_pop3s *s);
 uint32_t rs_pop3s_idle_s(const struct rs_pop3s *s); /* what the owner's timer is to be set to   */
-const struct rs_err *rs_pop3s_error(const struct rs_pop3s *s); /* why FAILED; borrowed          */
+/* Why it FAILED; the words are static (NULL is allowed, NULL while it is well). */
+enum rs_err_kind rs_pop3s_error(const struct rs_pop3s *s, const char **why);
 
 #endif

@@ -117,7 +117,8 @@ struct rs_pop3s {
 	struct rs_dot_enc enc;
 	bool turning; /* BODY: the header goes through `ascii` */
 	struct rs_downgrade ascii;
-	struct rs_err err;
+	enum rs_err_kind err; /* why FAILED, and in words */
+	const char *err_why;
 };
 
 /* pop3s.c */

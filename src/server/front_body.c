@@ -14,8 +14,6 @@ static uint8_t chunk[READ_CHUNK]; /* one a process: the loop has one thread */
 void front_bodies_init(struct front_bodies *b)
 {
 	*b = (struct front_bodies){.expected = UINT32_MAX};
-	for (unsigned i = 0; i < FRONT_AHEAD_N; i++)
-		b->ring[i].fd = -1;
 }
 
 static void empty(struct body *body)
@@ -29,15 +27,22 @@ static void empty(struct body *body)
 
 void front_bodies_finish(struct front_bodies *b)
 {
-	for (unsigned i = 0; i < FRONT_AHEAD_N; i++)
+	for (unsigned i = 0; b->ring && i < FRONT_AHEAD_N; i++)
 		empty(&b->ring[i]);
+	g_clear_pointer(&b->ring, g_free);
+}
+
+void front_bodies_rest(struct front_bodies *b)
+{
+	front_bodies_finish(b);
+	front_bodies_init(b);
 }
 
 struct body *front_bodies_get(struct front_bodies *b, uint32_t row)
 {
-	struct body *body = &b->ring[row % FRONT_AHEAD_N];
+	struct body *body = b->ring ? &b->ring[row % FRONT_AHEAD_N] : NULL;
 
-	return body->state == BODY_HERE && body->row == row ? body : NULL;
+	return body && body->state == BODY_HERE && body->row == row ? body : NULL;
 }
 
 void front_bodies_forget(struct front_bodies *b, uint32_t row)
@@ -46,6 +51,13 @@ void front_bodies_forget(struct front_bodies *b, uint32_t row)
 
 	if (body)
 		empty(body);
+}
+
+static void ring_new(struct front_bodies *b)
+{
+	b->ring = g_new0(struct body, FRONT_AHEAD_N);
+	for (unsigned i = 0; i < FRONT_AHEAD_N; i++)
+		b->ring[i].fd = -1;
 }
 
 /* Is `row` here or on its way? */
@@ -80,6 +92,8 @@ void front_bodies_want(struct front_bodies *b, uint32_t row, const struct rs_dro
 	uint32_t first = row;
 	uint32_t end;
 
+	if (!b->ring)
+		ring_new(b);
 	b->streak = row == b->expected ? b->streak + 1 : 0;
 	b->expected = row + 1;
 	b->at = 0;
@@ -107,9 +121,9 @@ void front_bodies_want(struct front_bodies *b, uint32_t row, const struct rs_dro
 void front_bodies_came(
 	struct front_bodies *b, uint32_t row, enum rs_store_err err, struct rs_slice octets, int fd)
 {
-	struct body *body = &b->ring[row % FRONT_AHEAD_N];
+	struct body *body = b->ring ? &b->ring[row % FRONT_AHEAD_N] : NULL;
 
-	if (body->state != BODY_ASKED || body->row != row) {
+	if (!body || body->state != BODY_ASKED || body->row != row) {
 		if (fd >= 0)
 			close(fd);
 		return;

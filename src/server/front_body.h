@@ -25,13 +25,15 @@ struct body {
 };
 
 struct front_bodies {
-	struct body ring[FRONT_AHEAD_N]; /* row % FRONT_AHEAD_N */
-	uint32_t expected;               /* the row behind the last one wanted */
-	uint32_t streak;                 /* wanted in order so far */
-	uint64_t at;                     /* how far the one being sent is */
+	struct body *ring; /* FRONT_AHEAD_N, row % FRONT_AHEAD_N; NULL while nothing is asked for */
+	uint32_t expected; /* the row behind the last one wanted */
+	uint32_t streak;   /* wanted in order so far */
+	uint64_t at;       /* how far the one being sent is */
 };
 
 void front_bodies_init(struct front_bodies *b);
+/* Give back what is held: nobody has wanted a body for a while. */
+void front_bodies_rest(struct front_bodies *b);
 void front_bodies_finish(struct front_bodies *b);
 
 /* `row` is wanted now; asks `store` for it, and for those behind it, where they are not here. */

@@ -17,11 +17,12 @@
 #include "server/log.h"
 #include "server/stats.h"
 
-#define NO_STORE     UINT32_MAX
-#define LOGIN_TIME_S 30    /* auth and store must have answered by then */
-#define DELAY_MAX_MS 60000 /* auth asks for less, auth_delay.h */
-#define IMAGE_MAX    (1u << 30)
-#define IN_ENOUGH    16384 /* octets of commands waiting; no more are read */
+#define NO_STORE       UINT32_MAX
+#define LOGIN_TIME_S   30    /* auth and store must have answered by then */
+#define DELAY_MAX_MS   60000 /* auth asks for less, auth_delay.h */
+#define IMAGE_MAX      (1u << 30)
+#define IN_ENOUGH      16384 /* octets of commands waiting; no more are read */
+#define BODIES_KEPT_MS 5000  /* of a session that fetches nothing more */
 
 enum pop3_wait { WAIT_NOTHING, WAIT_LOGIN, WAIT_HELD_BACK, WAIT_BODY, SENDING, WAIT_COMMIT };
 
@@ -33,11 +34,13 @@ struct pop3 {
 	enum pop3_wait wait;
 	uint32_t store;
 	char *user;
-	void *image;
+	void *image; /* the table: a mapping, or (a small one) memory */
 	size_t image_n;
+	bool image_mapped;
 	struct rs_drop drop;
 	struct front_bodies bodies;
-	uint32_t row; /* WAIT_BODY, SENDING */
+	uint64_t wanted_ms; /* when a body was wanted last */
+	uint32_t row;       /* WAIT_BODY, SENDING */
 	int64_t top;
 	uint64_t refuse_at_ms; /* WAIT_HELD_BACK */
 	uint32_t retrieved_n;
@@ -186,7 +189,23 @@ static bool map_image(struct pop3 *p, int fd, uint64_t n)
 		return false;
 	p->image = image;
 	p->image_n = (size_t)n;
-	return rs_drop_open(rs_slice(image, p->image_n), &p->drop) == 0;
+	p->image_mapped = true;
+	return true;
+}
+
+/* The table, as it came. It is not believed: the store reads files that others wrote. */
+static bool take_image(struct pop3 *p, int fd, uint64_t n, struct rs_slice octets)
+{
+	if (octets.n == 0) {
+		if (!map_image(p, fd, n))
+			return false;
+	} else if (octets.n != n) {
+		return false;
+	} else {
+		p->image = g_memdup2(octets.p, octets.n);
+		p->image_n = octets.n;
+	}
+	return rs_drop_open(rs_slice(p->image, p->image_n), &p->drop) == 0;
 }
 
 static void count_login(struct pop3 *p)
@@ -209,7 +228,8 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 	uint64_t n = rs_msg_u64(m);
 	uint32_t days = rs_msg_u32(m);
 	struct rs_slice user = rs_msg_octets(m);
-	int fd = err == RS_STORE_OK ? rs_msg_fd(m) : -1;
+	struct rs_slice image = rs_msg_octets(m);
+	int fd = err == RS_STORE_OK && image.n == 0 ? rs_msg_fd(m) : -1;
 	bool good;
 
 	if (!rs_msg_end(m)) {
@@ -233,8 +253,9 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 	}
 	p->store = store;
 	p->wait = WAIT_NOTHING;
-	good = map_image(p, fd, n);
-	close(fd);
+	good = take_image(p, fd, n, image);
+	if (fd >= 0)
+		close(fd);
 	if (!good) {
 		let_go(p);
 		refuse(p, RS_POP3_CODE_SYS_TEMP, NULL);
@@ -455,6 +476,7 @@ static void on_event(struct pop3 *p, const struct rs_pop3s_event *ev)
 		p->row = ev->msg;
 		p->top = ev->top;
 		p->wait = WAIT_BODY;
+		p->wanted_ms = uv_now(&front_of(p)->proc->loop);
 		if (store_of(p))
 			front_bodies_want(&p->bodies, p->row, &p->drop, store_of(p), p->sess.id);
 		break;
@@ -617,8 +639,10 @@ static void on_free(struct rs_conn *c)
 	front_sess_remove(c->front, &p->sess);
 	front_bodies_finish(&p->bodies);
 	rs_pop3s_destroy(&p->engine);
-	if (p->image)
+	if (p->image_mapped)
 		munmap(p->image, p->image_n);
+	else
+		g_free(p->image);
 	g_free(p->user);
 	g_free(p);
 }
@@ -707,8 +731,13 @@ void front_pop3_tick(struct rs_conn *c)
 {
 	struct pop3 *p = c->driver;
 
-	if (c->ops != &conn_ops || p->wait != WAIT_HELD_BACK ||
-		uv_now(&c->front->proc->loop) < p->refuse_at_ms)
+	uint64_t now = uv_now(&c->front->proc->loop);
+
+	if (c->ops != &conn_ops)
+		return;
+	if (p->wait == WAIT_NOTHING && p->bodies.ring && now >= p->wanted_ms + BODIES_KEPT_MS)
+		front_bodies_rest(&p->bodies);
+	if (p->wait != WAIT_HELD_BACK || now < p->refuse_at_ms)
 		return;
 	refuse(p, RS_POP3_CODE_AUTH, NULL);
 	step(c);

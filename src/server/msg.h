@@ -33,6 +33,8 @@
 #define RS_MSG_PACKET_MAX 131072u
 #define RS_MSG_FDS_MAX    64u
 #define RS_MSG_INLINE_MAX 65536u /* octets of DATA in one message */
+#define RS_MSG_IMAGE_MAX \
+	16384u /* octets of a table in one message; a larger one is a memory file */
 #define RS_MSG_BODY_MAX \
 	16384u /* octets of a body in one message; a larger one goes as a descriptor */
 
@@ -79,7 +81,8 @@ enum rs_msg_type {
 	RS_MSG_RCPT_OPEN, /* u32 front, u64 session, u32 rcpt, octets user, mailbox */
 	/* store -> front */
 	RS_MSG_OPENED, /* u64 session, u8 error (enum rs_store_err), u64 image octets, u32 days of
-	                      retention (0: never), octets user; fd: sealed memory file with the table (proto/drop.h) when error is OK */
+	                      retention (0: never), octets user, table (proto/drop.h); where that is empty and
+	                      error is OK fd: a sealed memory file with it */
 	RS_MSG_BODY, /* u64 session, u32 row, u8 error, u8 last, u64 offset, octets; or with a fd: the
 	                      whole stored message is read from it and octets are empty */
 	RS_MSG_COMMITTED,  /* u64 session, u8 error, u32 not removed */

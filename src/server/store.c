@@ -244,6 +244,7 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 	struct sess *s = arg;
 	struct stores *st = s->proc->arg;
 	struct rs_slice image = {.n = 0};
+	bool inlined = false;
 	struct rs_link *l;
 	int fd = -1;
 
@@ -260,8 +261,9 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 	}
 	if (err == RS_STORE_OK) {
 		image = st->store->ops->image(drop);
-		fd = image_fd(image);
-		err = fd < 0 ? RS_STORE_TEMP : RS_STORE_OK;
+		inlined = image.n <= RS_MSG_IMAGE_MAX;
+		fd = inlined ? -1 : image_fd(image);
+		err = fd < 0 && !inlined ? RS_STORE_TEMP : RS_STORE_OK;
 	}
 	if (err != RS_STORE_OK)
 		rs_log(err == RS_STORE_INUSE ? RS_LOG_INFO : RS_LOG_ERROR, "open-failed", "id",
@@ -273,6 +275,7 @@ static void on_opened(void *arg, enum rs_store_err err, struct rs_store_drop *dr
 	rs_link_u64(l, image.n);
 	rs_link_u32(l, err == RS_STORE_OK ? retention(s) : 0);
 	rs_link_octets(l, rs_slice_str(s->user));
+	rs_link_octets(l, inlined ? image : rs_slice(NULL, 0));
 	if (fd >= 0)
 		rs_link_fd(l, fd);
 	rs_link_end(l);
