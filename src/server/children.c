@@ -403,9 +403,8 @@ static bool on_violation(const struct child *c, struct rs_msg_in *msg)
 	return true;
 }
 
-static bool on_message(void *arg, struct rs_link *l, struct rs_msg_in *msg)
+bool children_message(struct child *c, struct rs_msg_in *msg)
 {
-	struct child *c = arg;
 	uint64_t ask;
 
 	if (msg->type == RS_MSG_VIOLATION)
@@ -421,6 +420,11 @@ static bool on_message(void *arg, struct rs_link *l, struct rs_msg_in *msg)
 		return false;
 	on_ready(c);
 	return true;
+}
+
+static bool on_message(void *arg, struct rs_link *l, struct rs_msg_in *msg)
+{
+	return children_message(arg, msg);
 }
 
 static void on_closed(void *arg, struct rs_link *l, const char *why)

@@ -95,8 +95,10 @@ void children_tell(struct master *m, const struct generation *g, enum rs_role ro
 unsigned children_n(const struct master *m, const struct generation *g, enum rs_role role);
 void children_check(struct master *m);                            /* every check_ms */
 void children_kill(struct master *m, const struct generation *g); /* NULL: all */
-void children_serve(struct master *m, struct generation *g);      /* hand out the listeners */
-void children_tickets(struct master *m);                          /* tell all fronts the keys */
+/* What a role says. False: not acceptable, its process is ended. */
+bool children_message(struct child *c, struct rs_msg_in *msg);
+void children_serve(struct master *m, struct generation *g); /* hand out the listeners */
+void children_tickets(struct master *m);                     /* tell all fronts the keys */
 
 /* generation.c */
 void generations_init(struct master *m);
