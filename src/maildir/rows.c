@@ -313,36 +313,88 @@ static uint32_t find_old(
 
 struct merge {
 	const struct rs_index *old;
+	const struct rs_maildir_list *list;
 	uint32_t *place; /* of each old row in the listing; UINT32_MAX: gone */
 	struct row fresh[FRESH_MAX];
 	struct row *sorted[FRESH_MAX];
 	size_t fresh_n;
 };
 
-/* Sort the listing into rows that are known and fresh ones. */
-static bool divide(struct merge *g, const struct rs_maildir_list *list)
+static guint slice_hash(const void *p)
 {
-	size_t n = rs_maildir_list_n(list);
-	uint32_t at = 0;
+	return rs_slice_hash(*(const struct rs_slice *)p);
+}
 
-	for (size_t i = 0; i < n; i++) {
-		struct rs_slice file = rs_maildir_list_name(list, i);
-		uint32_t row = find_old(g->old, &at, file, rs_maildir_list_at(list, i).in_new);
-		struct row *fresh = &g->fresh[g->fresh_n];
+static gboolean slice_equal(const void *a, const void *b)
+{
+	return rs_slice_eq(*(const struct rs_slice *)a, *(const struct rs_slice *)b);
+}
 
-		if (row != UINT32_MAX) {
-			g->place[row] = (uint32_t)i;
+/* Old rows that are not in the listing under their name, by base name -> row + 1. `bases` holds the keys.
+ * NULL: two have the same. */
+static GHashTable *gone_rows(const struct merge *g, struct rs_slice *bases)
+{
+	g_autoptr(GHashTable) gone = g_hash_table_new(slice_hash, slice_equal);
+
+	for (uint32_t i = 0; i < g->old->head->rows_n; i++) {
+		const char *name = rs_index_name(g->old, i);
+
+		if (g->place[i] != UINT32_MAX)
+			continue;
+		bases[i] = rs_slice(name, strcspn(name, ":"));
+		if (!g_hash_table_insert(gone, &bases[i], GUINT_TO_POINTER(i + 1)))
+			return NULL;
+	}
+	return g_steal_pointer(&gone);
+}
+
+/* Entries of the listing that have no row by their name: those that have one under another name of the same
+ * base (other flags, new/ to cur/) keep it; the others are fresh. False: too many, or not simple. */
+static bool follow(struct merge *g, const GArray *unknown)
+{
+	g_autofree struct rs_slice *bases = g_new(struct rs_slice, g->old->head->rows_n + 1);
+	g_autoptr(GHashTable) gone = gone_rows(g, bases);
+
+	if (!gone)
+		return false;
+	for (guint k = 0; k < unknown->len; k++) {
+		uint32_t i = g_array_index(unknown, uint32_t, k);
+		struct row row = {.order = 0};
+		guint was;
+
+		row_of(&row, g->list, i);
+		was = GPOINTER_TO_UINT(g_hash_table_lookup(gone, &row.name.base));
+		if (was && g->place[was - 1] == UINT32_MAX) {
+			g->place[was - 1] = i;
 			continue;
 		}
-		if (g->fresh_n == FRESH_MAX)
+		if (g->fresh_n == FRESH_MAX || !rs_sizes_ours(&row.name) ||
+			!uid_is_plain(row.name.unique))
 			return false;
-		*fresh = (struct row){.order = 0};
-		row_of(fresh, list, i);
-		if (!rs_sizes_ours(&fresh->name) || !uid_is_plain(fresh->name.unique))
-			return false;
-		g->sorted[g->fresh_n++] = fresh;
+		g->fresh[g->fresh_n] = row;
+		g->sorted[g->fresh_n] = &g->fresh[g->fresh_n];
+		g->fresh_n++;
 	}
 	return true;
+}
+
+/* Sort the listing into rows that are known and fresh ones. */
+static bool divide(struct merge *g)
+{
+	g_autoptr(GArray) unknown = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	uint32_t n = (uint32_t)rs_maildir_list_n(g->list);
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t row = find_old(g->old, &at, rs_maildir_list_name(g->list, i),
+			rs_maildir_list_at(g->list, i).in_new);
+
+		if (row != UINT32_MAX)
+			g->place[row] = i;
+		else
+			g_array_append_val(unknown, i);
+	}
+	return unknown->len == 0 || follow(g, unknown);
 }
 
 static struct line line_of_old(const struct merge *g, uint32_t i)
@@ -350,10 +402,11 @@ static struct line line_of_old(const struct merge *g, uint32_t i)
 	const struct rs_index_row *row = &g->old->rows[i];
 	const struct rs_drop_ascii *a = rs_drop_ascii(&g->old->table, i);
 	uint64_t ascii = UINT64_MAX;
+	struct line line;
 
 	if (a)
 		ascii = a->octets == RS_DROP_NO_ASCII ? 0 : a->octets;
-	return (struct line){.file = g->old->names + row->name_at,
+	line = (struct line){.file = g->old->names + row->name_at,
 		.file_n = row->name_n,
 		.in_new = row->in_new != 0,
 		.size = row->size,
@@ -361,6 +414,14 @@ static struct line line_of_old(const struct merge *g, uint32_t i)
 		.ascii = ascii,
 		.uid = rs_drop_uid(&g->old->table, i),
 		.scan = g->place[i]};
+	if (line.scan != UINT32_MAX) { /* the name it has now */
+		struct rs_slice file = rs_maildir_list_name(g->list, line.scan);
+
+		line.file = (const char *)file.p;
+		line.file_n = (uint16_t)file.n;
+		line.in_new = rs_maildir_list_at(g->list, line.scan).in_new;
+	}
+	return line;
 }
 
 static void row_of_old(const struct merge *g, uint32_t i, struct row *out)
@@ -369,18 +430,11 @@ static void row_of_old(const struct merge *g, uint32_t i, struct row *out)
 	rs_maildir_name_parse(rs_slice(out->line.file, out->line.file_n), &out->name);
 }
 
-/* Is the fresh one an imported one with other flags, or has one of them the UID that follows from its name? */
-static bool is_imported(const struct merge *g, const struct row *fresh)
+/* Has one of the imported rows the UID that follows from the fresh one's name? */
+static bool uid_imported(const struct merge *g, const struct row *fresh)
 {
-	struct rs_slice base = fresh->name.base;
-
 	for (uint32_t i = 0; i < g->old->head->imported; i++) {
-		const char *name = rs_index_name(g->old, i);
-
 		if (rs_slice_eq(rs_drop_uid(&g->old->table, i), fresh->line.uid))
-			return true;
-		if (g->old->rows[i].name_n >= base.n && memcmp(name, base.p, base.n) == 0 &&
-			(name[base.n] == ':' || name[base.n] == '\0'))
 			return true;
 	}
 	return false;
@@ -418,7 +472,7 @@ static uint32_t place_of(const struct merge *g, struct row *fresh)
 		row_of_old(g, low, &beside[n++]);
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &beside[i];
-	if (twin_beside(rows, n, at, 1) || twin_beside(rows, n, at, -1) || is_imported(g, fresh))
+	if (twin_beside(rows, n, at, 1) || twin_beside(rows, n, at, -1) || uid_imported(g, fresh))
 		return UINT32_MAX;
 	return low;
 }
@@ -457,10 +511,11 @@ bool rs_rows_carry(
 	size_t n;
 
 	g->old = old;
+	g->list = list;
 	g->place = place;
 	g->fresh_n = 0;
 	memset(place, 0xff, old->head->rows_n * sizeof(*place));
-	if (!divide(g, list))
+	if (!divide(g))
 		return false;
 	if (g->fresh_n)
 		qsort(g->sorted, g->fresh_n, sizeof(struct row *), compare);

@@ -15,7 +15,7 @@ int rs_rows_index(struct rs_maildir *m, const struct rs_maildir_list *list,
 	struct rs_uidlist *known, struct rs_index *out, struct rs_err *err) RS_MUST_USE;
 
 /* The same from an index of an earlier state, where that is all that is needed: everything of it
- * that is still listed stands as it stood, and what came since is of our own making. False: it is
+ * that is still listed, perhaps with other flags, stands as it stood, and what came since is of our own making. False: it is
  * not so, work all of it out. */
 bool rs_rows_carry(
 	const struct rs_index *old, const struct rs_maildir_list *list, struct rs_index *out);

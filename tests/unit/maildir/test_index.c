@@ -220,6 +220,49 @@ static void new_mail__is_merged_behind_imported_rows(void **state)
 	teardown(&f);
 }
 
+/* A webmail marks all as seen: names change, messages do not. */
+static void other_flags__are_followed_without_reading(void **state)
+{
+	struct folder f;
+	struct rs_maildir *m = NULL;
+	struct rs_maildir_list *l = NULL;
+	struct rs_index old;
+	struct rs_index merged;
+	g_autofree char *before = NULL;
+	g_autofree char *after = NULL;
+
+	setup(&f, 78);
+	import(&f);
+	before = look(&f);
+	assert_int_equal(rs_maildir_open(rs_fs_posix(), f.root, 0, &m, NULL), 0);
+	assert_int_equal(rs_index_load(m, &old), 0);
+	for (guint i = 0; i < f.files->len; i++) {
+		char **file = (char **)&g_ptr_array_index(f.files, i);
+		g_autofree char *from = path_of(&f, *file);
+		char *name = g_strdup_printf("cur/%s:2,S", *file + 4);
+		g_autofree char *to = path_of(&f, name);
+
+		assert_int_equal(g_rename(from, to), 0);
+		g_free(*file);
+		*file = name;
+	}
+	assert_int_equal(rs_maildir_scan(m, &l, NULL), 0);
+	assert_true(rs_rows_carry(&old, l, &merged));
+	assert_int_equal(merged.head->rows_n, FIRST_N);
+	for (uint32_t i = 0; i < FIRST_N; i++) {
+		assert_true(g_str_has_suffix(rs_index_name(&merged, i), ":2,S"));
+		assert_true(rs_slice_eq(rs_drop_uid(&merged.table, i), rs_drop_uid(&old.table, i)));
+	}
+	rs_index_finish(&old);
+	rs_index_finish(&merged);
+	rs_maildir_list_destroy(&l);
+	rs_maildir_destroy(&m);
+	after = look(&f);
+	assert_string_equal(before, after);
+	same_with_and_without(&f);
+	teardown(&f);
+}
+
 static void any_change__is_seen_with_an_index_as_without(void **state)
 {
 	for (guint32 seed = 1; seed <= 8; seed++) {
@@ -321,6 +364,7 @@ int main(void)
 		cmocka_unit_test(any_change__is_seen_with_an_index_as_without),
 		cmocka_unit_test(any_change__is_seen_so_with_imported_uids_too),
 		cmocka_unit_test(new_mail__is_merged_behind_imported_rows),
+		cmocka_unit_test(other_flags__are_followed_without_reading),
 		cmocka_unit_test(quiet_folder__is_not_read_again),
 		cmocka_unit_test(spoilt_index__is_as_good_as_none),
 		cmocka_unit_test(imported_uids__stand_above_an_older_index),
