@@ -10,6 +10,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config gettext
 	libgsasl-dev    # SASL mechanisms
 	libcrypt-dev    # password hashes
 	libpq-dev       # users in PostgreSQL
+	libpam0g-dev    # the system's users
 	libjson-glib-dev # the administrator's requests and answers
 	libsqlite3-dev  # the client's ledger
 	libgmime-3.0-dev # reading messages

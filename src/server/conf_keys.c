@@ -186,6 +186,15 @@ static const char *set_client_name(struct rs_conf *c, const struct conf_key *k, 
 		       : "must be email or cn";
 }
 
+/* The name of a file in /etc/pam.d. */
+static bool is_pam(const char *value)
+{
+	const char *service = value + strlen("pam:");
+
+	return g_str_has_prefix(value, "pam:") && *service && *service != '.' &&
+	       strspn(service, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_.") == strlen(service);
+}
+
 static const char *set_users(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
 	static const char *const kinds[] = {
@@ -195,7 +204,8 @@ static const char *set_users(struct rs_conf *c, const struct conf_key *k, const 
 		if (g_str_has_prefix(value, kinds[i]))
 			return set_text(c, k, value);
 	}
-	return "must be passwd-file:/PATH or sql:postgresql://… (pam: is not built yet)";
+	return is_pam(value) ? set_text(c, k, value)
+			     : "must be passwd-file:/PATH, sql:postgresql://… or pam:SERVICE";
 }
 
 static const char *set_cleartext(struct rs_conf *c, const struct conf_key *k, const char *value)
@@ -368,7 +378,8 @@ const struct conf_key conf_keys[] = {
 	{"tls", "client-ca", set_client_ca, AT(client_ca), 0, 0,
 		"PEM: who signs certificates of users (for EXTERNAL), and revocation lists"},
 	{"tls", "client-name", set_client_name, 0, 0, 0, "what names the user in it: email or cn"},
-	{"auth", "users", set_users, AT(users), 0, 0, "passwd-file:/PATH or sql:postgresql://…"},
+	{"auth", "users", set_users, AT(users), 0, 0,
+		"passwd-file:/PATH, sql:postgresql://… or pam:SERVICE"},
 	{"auth", "query", set_text, AT(query), 0, 0,
 		"of sql: what finds a user; %u address, %n name, %d domain"},
 	{"auth", "query-connections", set_uint, AT(query_connections), 1, 64, "to the database"},

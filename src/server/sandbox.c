@@ -27,10 +27,16 @@ static struct rs_sandbox_ports sql_ports(const struct rs_conf *c)
 	return p;
 }
 
-static unsigned needs_of_sql(const struct rs_conf *c)
+/* What the auth role needs for its users, beyond a file that it reads. */
+static unsigned needs_of_users(const struct rs_conf *c)
 {
-	struct rs_sandbox_ports ports = sql_ports(c);
+	struct rs_sandbox_ports ports;
 
+	if (c->users && g_str_has_prefix(c->users, "pam:")) /* modules do what they do */
+		return RS_NEED_HELPERS | RS_NEED_ANY_FILE;
+	if (!is_sql(c))
+		return 0;
+	ports = sql_ports(c);
 	return ports.n || ports.any ? RS_NEED_CONNECT : RS_NEED_LOCAL;
 }
 
@@ -42,7 +48,7 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 	case RS_ROLE_ADMIN: /* meets administrators and whoever reads the metrics: the same */
 		return RS_NEED_CLIENTS;
 	case RS_ROLE_AUTH: /* reads the users again when they change, or asks a database; hashes on threads */
-		return RS_NEED_READ | RS_NEED_THREADS | (is_sql(c) ? needs_of_sql(c) : 0);
+		return RS_NEED_READ | RS_NEED_THREADS | needs_of_users(c);
 	case RS_ROLE_STORE: /* mail, on threads */
 		return RS_NEED_READ | RS_NEED_THREADS |
 		       (c->store_type == RS_STORE_MAILDIR ? RS_NEED_WRITE : 0);
@@ -57,7 +63,7 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 
 struct rs_sandbox_ports rs_sandbox_ports(enum rs_role role, const struct rs_conf *c)
 {
-	if (role == RS_ROLE_AUTH && is_sql(c) && needs_of_sql(c) == RS_NEED_CONNECT)
+	if (role == RS_ROLE_AUTH && is_sql(c) && needs_of_users(c) == RS_NEED_CONNECT)
 		return sql_ports(c);
 	if (role == RS_ROLE_RELAY)
 		return (struct rs_sandbox_ports){

@@ -211,6 +211,11 @@ static const struct row table[] = {
 	{"prlimit64", HELPERS},
 	{"chdir", HELPERS},
 	{"keyctl", HELPERS},
+	{"capget", HELPERS},
+	{"setsid",
+		HELPERS}, /* pam_exec: a program is not to have our terminal, nor less than our user */
+	{"setuid", HELPERS},
+	{"setgid", HELPERS},
 	/* AddressSanitizer reads its maps when it reports, and asks for them at the start of threads */
 	{"mincore", SANITIZER},
 	{"readlink", SANITIZER},
@@ -346,13 +351,18 @@ static int threads(scmp_filter_ctx f, unsigned needs)
 }
 
 /* Calls of which one use is harmless and others are not. */
-static int harmless_uses(scmp_filter_ctx f)
+static int harmless_uses(scmp_filter_ctx f, unsigned needs)
 {
 	static const unsigned long ioctls[] = {FIONBIO, FIOCLEX, FIONREAD, TIOCOUTQ};
 	static const scmp_datum_t prctls[] = {
 		PR_SET_NAME, PR_GET_DUMPABLE, 0x53564d41 /* names of maps */};
+	/* libcap, which modules bring along: it looks, and sets nothing */
+	static const scmp_datum_t looks[] = {
+		PR_CAPBSET_READ, PR_CAP_AMBIENT, PR_GET_SECUREBITS, PR_GET_NO_NEW_PRIVS};
 	int rc = 0;
 
+	for (size_t i = 0; i < G_N_ELEMENTS(looks) && rc == 0 && needs & RS_NEED_HELPERS; i++)
+		rc = allow(f, "prctl", 0, SCMP_CMP_EQ, looks[i], 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(ioctls) && rc == 0; i++)
 		rc = allow(f, "ioctl", 1, SCMP_CMP_EQ, ioctls[i], 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(prctls) && rc == 0; i++)
@@ -393,7 +403,7 @@ static int fill(scmp_filter_ctx f, unsigned needs)
 		rc = sockets(f, needs);
 	if (rc == 0)
 		rc = threads(f, needs);
-	return rc == 0 ? harmless_uses(f) : rc;
+	return rc == 0 ? harmless_uses(f, needs) : rc;
 }
 
 int rs_sandbox_calls(enum rs_role role, const struct rs_conf *c, int report_fd, struct rs_err *err)

@@ -65,7 +65,8 @@ const char *rs_user_set(struct rs_user *u, const char *key, const char *value)
 
 /* --- the databases ------------------------------------------------------------------------- */
 
-static const struct rs_userdb_ops *const all[] = {&rs_userdb_passwd_ops, &rs_userdb_sql_ops};
+static const struct rs_userdb_ops *const all[] = {
+	&rs_userdb_passwd_ops, &rs_userdb_sql_ops, &rs_userdb_pam_ops};
 
 int rs_userdb_open(
 	uv_loop_t *loop, const struct rs_conf *conf, struct rs_userdb **out, struct rs_err *err)

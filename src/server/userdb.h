@@ -4,6 +4,7 @@
  *   passwd-file:/PATH    userdb_passwd.c: a table in memory; answers at once, or when a file that has
  *                        changed has been read
  *   sql:postgresql://…   userdb_sql.c: a query of the configuration, over connections of its own
+ *   pam:SERVICE          userdb_pam.c: the users of this system
  *
  * A question is answered exactly once, by a call on the thread of the loop, perhaps before the call that
  * asked returns. An answer may take as long as the database does; who asked keeps no lock meanwhile. */

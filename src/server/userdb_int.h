@@ -30,6 +30,7 @@ struct rs_userdb {
 
 extern const struct rs_userdb_ops rs_userdb_passwd_ops;
 extern const struct rs_userdb_ops rs_userdb_sql_ops;
+extern const struct rs_userdb_ops rs_userdb_pam_ops;
 
 /* One key=value of a user's line or row: flags, maildir=, rules. NULL, or what is wrong with it. Keys
  * that are none of ours (Dovecot's) are passed over. */

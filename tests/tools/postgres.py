@@ -71,35 +71,15 @@ class Postgres:
         """SIGINT: sessions are ended; SIGQUIT: at once, as if it had crashed."""
         if not self.process:
             return
-        try:
-            with open(os.path.join(self.data, "postmaster.pid")) as f:
-                lines = f.read().split("\n")
-        except FileNotFoundError:
-            lines = None
-        if lines and not self.root:
-            os.kill(self.process.pid, sig)
-        elif lines: # its number is one of its own namespace: found by its command line among our children
-            for pid in self.family(self.process.pid):
-                os.kill(pid, sig)
+        pid = peers.inner(self.process.pid, os.path.join(BIN, "postgres")) if self.root else self.process.pid
+        if pid:
+            os.kill(pid, sig)
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             pass
         peers.end_group(self.process)
         self.process = None
-
-    def family(self, pid):
-        """The first process below `pid` that is the database itself."""
-        out = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], stdout=subprocess.PIPE, text=True).stdout
-        rows = [line.split(None, 2) for line in out.splitlines()]
-        below = [pid]
-        for parent in below:
-            for p, pp, args in rows:
-                if int(pp) == parent:
-                    if args.startswith(os.path.join(BIN, "postgres")):
-                        return [int(p)]
-                    below.append(int(p))
-        return []
 
     def psql_command(self):
         return [ROOT + os.path.join(BIN, "psql"), "-h", self.folder, "-p", str(self.port), "-U", "postgres",

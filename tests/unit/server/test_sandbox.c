@@ -387,6 +387,11 @@ static void auth_reaches_its_database_and_nothing_else(void **state)
 		{"sql:postgresql://u@/db?host=/run/postgresql", a_local_socket, WORKS},
 		{"sql:postgresql://u@/db?host=/run/postgresql", a_socket, DIES},
 		{"sql:postgresql:///db", a_socket, DIES},
+		{"pam:login", a_program, WORKS}, /* modules start helpers and read what they like */
+		{"pam:login", read_secret, WORKS},
+		{"pam:login", tracing, DIES},
+		{"pam:login", mounting, DIES},
+		{"pam:login", leave_chroot, DIES},
 	};
 	char *before = conf->users;
 
