@@ -4,7 +4,7 @@
  * What becomes of a field with octets above 0x7F:
  *   not valid UTF-8        left as it is: not internationalized mail but a broken old message, of
  *                          which a client can still guess the character set
- *   addresses              names become encoded words; an address that is not ASCII can only be
+ *   addresses              names become encoded words, domains A-labels; any other address can only be
  *                          shown: "=?UTF-8?B?…?= :;", an empty group that is called like it
  *   Message-ID and such    Downgraded-Message-ID: and so on, as encoded words
  *   Content-Type, -Disposition  parameters as RFC 2231 has them

@@ -83,6 +83,28 @@ static void put_phrase(struct ascii_out *o, struct rs_slice s)
 
 /* --- addresses ----------------------------------------------------------------------------- */
 
+/* An address with ASCII in front of its '@' and a domain that can be turned: "a@b", or "<a@b>". False, and nothing
+ * is written, for any other; `o` NULL: only asked. */
+static bool put_turned(struct ascii_out *o, struct rs_slice addr)
+{
+	uint8_t domain[DOWNGRADE_DOMAIN_MAX];
+	size_t at = addr.n;
+	size_t end = addr.n && addr.p[addr.n - 1] == '>' ? addr.n - 1 : addr.n;
+	size_t n;
+
+	while (at && addr.p[at - 1] != '@')
+		at--;
+	if (at == 0 || at > end || !rs_ascii_only(rs_slice_sub(addr, 0, at)))
+		return false;
+	n = downgrade_domain(rs_slice_sub(addr, at, end - at), domain);
+	if (n && o) {
+		downgrade_put(o, rs_slice_sub(addr, 0, at));
+		downgrade_put(o, rs_slice(domain, n));
+		downgrade_put(o, rs_slice_sub(addr, end, addr.n));
+	}
+	return n > 0;
+}
+
 /* An address that can only be shown: an empty group with its text for a name (RFC 6857 section 3.1.8). */
 static void put_shown(struct ascii_out *o, struct rs_slice text)
 {
@@ -108,7 +130,7 @@ static void put_mailbox(struct ascii_out *o, struct rs_slice s)
 		behind = rs_slice_sub(s, comment, s.n);
 		name = rs_slice(NULL, 0);
 	}
-	if (!rs_ascii_only(addr)) {
+	if (!rs_ascii_only(addr) && !put_turned(NULL, addr)) {
 		struct rs_slice bare = addr;
 
 		if (name.n) {
@@ -126,7 +148,10 @@ static void put_mailbox(struct ascii_out *o, struct rs_slice s)
 		put_phrase(o, name);
 	if (name.n)
 		downgrade_put_str(o, " ");
-	downgrade_put(o, addr);
+	if (rs_ascii_only(addr))
+		downgrade_put(o, addr);
+	else
+		(void)put_turned(o, addr);
 	downgrade_put_text(o, behind, "()");
 }
 
@@ -139,7 +164,7 @@ static bool has_high_address(struct rs_slice s)
 		size_t open = outside(m, "<");
 		struct rs_slice addr = open < m.n ? rs_slice_sub(m, open, m.n) : m;
 
-		if (!rs_ascii_only(addr))
+		if (!rs_ascii_only(addr) && !put_turned(NULL, trim(addr)))
 			return true;
 		s = rs_slice_sub(s, n + 1, s.n);
 	}

@@ -21,6 +21,11 @@ static inline bool ascii_mark(const char *marks, uint8_t c)
 /* One field as stored, with its line end, valid UTF-8 and not ASCII, as ASCII. -RS_ENOMEM, -RS_ELIMIT. */
 int downgrade_field(struct rs_slice field, struct rs_buf *out) RS_MUST_USE;
 
+#define DOWNGRADE_DOMAIN_MAX 256u
+
+/* A domain (valid UTF-8) as A-labels (RFC 6857 section 3.1.6); octets written, 0: it cannot be turned. */
+size_t downgrade_domain(struct rs_slice domain, uint8_t out[DOWNGRADE_DOMAIN_MAX]);
+
 /* downgrade_text.c */
 void downgrade_put(struct ascii_out *o, struct rs_slice s); /* as it is */
 void downgrade_put_str(struct ascii_out *o, const char *s);

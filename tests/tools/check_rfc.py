@@ -14,7 +14,7 @@ SECTIONS = {
     "3206": "1 2 3 4 5 6 7 8",
     "5034": "1 2 3 4 5 6 7 8",
     "6856": "1 2 2.1 2.2 3 4 5 6 7",
-    "6857": "3.1.1 3.1.8 3.2.4 3.2.5 3.2.6",
+    "6857": "3.1.1 3.1.6 3.1.8 3.2.4 3.2.5 3.2.6",
 }
 # Mail in and out, SASL: these have many sections for others than us; rows may name those of here only.
 MAIL = {

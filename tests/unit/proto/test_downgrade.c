@@ -44,6 +44,18 @@ static const struct row rows[] = {
 		"To: =?UTF-8?B?R3LDvMOf?=: J <a@b>,\n =?UTF-8?B?w7Y=?= <c@d>;, e@f\n\n"},
 	{"To: G: a@b, \303\266@d;\n\n", "To: =?UTF-8?B?Rw==?= =?UTF-8?B?YUBiLCDDtkBk?= :;\n\n"},
 	{"Return-Path: <\303\266@b>\n\n", "Return-Path: =?UTF-8?B?w7ZAYg==?= :;\n\n"},
+	/* domains: examples of the registries and of RFC 3492 section 7.1 */
+	{"To: info@m\303\274ller.example\n\n", "To: info@xn--mller-kva.example\n\n"},
+	{"To: J\303\266rg <a@b\303\274cher.stra\303\237e.example> (x), c@d\n\n",
+		"To: =?UTF-8?B?SsO2cmc=?= <a@xn--bcher-kva.xn--strae-oqa.example> (x), c@d\n\n"},
+	{"To: a@\344\273\226\344\273\254\344\270\272\344\273\200\344\271\210\344\270"
+	 "\215\350\257\264\344\270\255\346\226\207\n\n",
+		"To: a@xn--ihqwcrb4cv8a8dqg056pqjye\n\n"},
+	{"To: G: a@\320\277\321\200.example;\n\n", "To: G: a@xn--o1ac.example;\n\n"},
+	/* upper case has no A-label; neither has a label that is too long, or what is no letter */
+	{"To: a@M\303\234LLER\n\n", "To: =?UTF-8?B?YUBNw5xMTEVS?= :;\n\n"},
+	{"To: a@\342\230\203.example\n\n", "To: =?UTF-8?B?YUDimIMuZXhhbXBsZQ==?= :;\n\n"},
+	{"To: a@-\303\274\n\n", "To: =?UTF-8?B?YUAtw7w=?= :;\n\n"},
 	/* identifiers, parameters, trace */
 	{"Message-ID: <\303\266@b>\n\n", "Downgraded-Message-ID: =?UTF-8?B?PMO2QGI+?=\n\n"},
 	{"Content-Type: text/plain; name=\"\303\266 \\\"1.txt\"; charset=utf-8\n\n",
