@@ -14,6 +14,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config gettext
 	libjson-glib-dev # the administrator's requests and answers
 	libsqlite3-dev  # the client's ledger
 	libgmime-3.0-dev # reading messages
+	libcurl4-gnutls-dev # IMAP as a target: connection, TLS and login
 )
 # running: TLS for GIO, trusted certificates, a certificate for the demo
 packages_run=(glib-networking ca-certificates openssl python3)

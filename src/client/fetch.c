@@ -104,6 +104,21 @@ static void policy_before(struct fetch_run *r)
 		r->before = r->f->account->leave;
 }
 
+/* The Maildir, or for another target the spool that bodies pass through. */
+static int open_folder(struct fetch_run *r, struct rs_err *err)
+{
+	const struct rs_account *a = r->f->account;
+	g_autofree char *spool = g_build_filename(r->f->places->data_dir, "spool", a->name, NULL);
+	int rc = rs_maildir_open(rs_fs_posix(), a->deliver_to ? spool : a->maildir,
+		RS_MAILDIR_CREATE, &r->maildir, err);
+
+	if (rc == 0 && a->deliver_to)
+		rc = rs_target_create(r->f->places, a, r->f->cancel, &r->target, err);
+	if (rc == 0)
+		rs_maildir_clean_tmp(r->maildir, g_get_real_time() / G_USEC_PER_SEC);
+	return rc;
+}
+
 static int prepare(struct fetch_run *r, struct rs_err *err)
 {
 	const struct rs_fetch *f = r->f;
@@ -111,16 +126,12 @@ static int prepare(struct fetch_run *r, struct rs_err *err)
 
 	r->key = ledger_key(f->account);
 
-	if (rc == 0 && f->account->deliver_to)
-		rc = rs_err_set(err, RS_ECONFIG, _("deliver-to = %s is not there yet"),
-			f->account->deliver_to);
 	if (rc == 0)
 		rc = rs_ledger_open(f->places->ledger_file, &r->ledger, err);
 	if (rc == 0)
 		rc = rs_ledger_account_get(r->ledger, r->key, &r->known, err);
 	if (rc == 0)
-		rc = rs_maildir_open(
-			rs_fs_posix(), f->account->maildir, RS_MAILDIR_CREATE, &r->maildir, err);
+		rc = open_folder(r, err);
 	if (rc == 0)
 		rc = fetch_settle(r, err);
 	if (rc == 0)
@@ -177,6 +188,7 @@ static void finish(struct fetch_run *r)
 	rs_ledger_table_finish(&r->table);
 	rs_ledger_account_finish(&r->known);
 	rs_ledger_close(&r->ledger);
+	rs_target_destroy(&r->target);
 	rs_maildir_destroy(&r->maildir);
 	g_array_unref(r->listing);
 	g_array_unref(r->batch);

@@ -53,11 +53,13 @@ struct rs_fetch_report {
 	guint32 on_server_n; /* messages left on the server at the end                   */
 	guint32 deleted_n;   /* deletions the server has confirmed by its answer to QUIT */
 	guint32 failed_n;    /* messages the server would not give; a later check asks again */
-	guint32 skipped_n;   /* left there because they are larger than the limit */
-	guint32 suspect_n;   /* fetched, but shorter than the server said: never deleted there */
-	guint32 doubtful_n;  /* left alone: known by UID, but not the size they were */
-	guint32 again_n;     /* recognised although the server had given them other UIDs */
-	guint32 waiting_n;   /* only the changed policy would delete them: the next check does */
+	guint32 later_n;     /* of earlier checks, whose time to be asked for again has not come */
+	guint32 refused_n; /* messages the target would not take; they stay on the server, later again */
+	guint32 skipped_n;  /* left there because they are larger than the limit */
+	guint32 suspect_n;  /* fetched, but shorter than the server said: never deleted there */
+	guint32 doubtful_n; /* left alone: known by UID, but not the size they were */
+	guint32 again_n;    /* recognised although the server had given them other UIDs */
+	guint32 waiting_n;  /* only the changed policy would delete them: the next check does */
 	char notice[RS_FETCH_NOTICE_N][RS_FETCH_NOTICE_MAX + 1]; /* for the person, "" where none */
 	double seconds;
 	int error;         /* 0 or a negative kind; then `err` has the words */

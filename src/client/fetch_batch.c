@@ -22,7 +22,8 @@ void fetch_batch_drop(GArray *batch)
 	g_array_set_size(batch, 0);
 }
 
-static int record_name(struct fetch_run *r, struct fetch_got *g, struct rs_err *err)
+int fetch_record_name(
+	struct fetch_run *r, struct fetch_got *g, const char *file, struct rs_err *err)
 {
 	const struct rs_plan_fetch *f = fetch_wanted(r, g->at);
 	const struct rs_listed *m = fetch_listed(r, f->listed);
@@ -33,7 +34,7 @@ static int record_name(struct fetch_run *r, struct fetch_got *g, struct rs_err *
 		.hold = g->suspect,
 		.stored_s = (guint32)r->now_s,
 		.digest = g->digest,
-		.file = rs_deliv_name(g->deliv)};
+		.file = file};
 	int rc = 0;
 
 	if (!g->again_id)
@@ -50,7 +51,8 @@ static int record_names(struct fetch_run *r, GArray *batch, struct rs_err *err)
 	int rc = rs_ledger_begin(r->ledger, err);
 
 	for (guint i = 0; i < batch->len && rc == 0; i++)
-		rc = record_name(r, got_at(batch, i), err);
+		rc = fetch_record_name(
+			r, got_at(batch, i), rs_deliv_name(got_at(batch, i)->deliv), err);
 	rc = fetch_ledger_end(r, rc, "ledger-storing", err);
 	for (guint i = 0; i < batch->len && rc == 0; i++) {
 		if (got_at(batch, i)->again_id)
@@ -74,7 +76,7 @@ static int publish(struct fetch_run *r, const GArray *batch, struct rs_err *err)
 }
 
 /* Nothing of doubtful length is ever deleted there. */
-static bool goes(const struct fetch_run *r, const struct fetch_got *g)
+bool fetch_goes(const struct fetch_run *r, const struct fetch_got *g)
 {
 	return fetch_wanted(r, g->at)->remove && !g->suspect && !g->again_id;
 }
@@ -88,27 +90,25 @@ static int record_stored(struct fetch_run *r, const GArray *batch, struct rs_err
 
 		if (g->id)
 			rc = rs_ledger_state(r->ledger, g->id,
-				goes(r, g) ? RS_LEDGER_DELETING : RS_LEDGER_STORED, err);
+				fetch_goes(r, g) ? RS_LEDGER_DELETING : RS_LEDGER_STORED, err);
 	}
 	return fetch_ledger_end(r, rc, "ledger-stored", err);
 }
 
-static void count(struct fetch_run *r, const GArray *batch)
+void fetch_count(struct fetch_run *r, const struct fetch_got *g)
 {
-	g_mutex_lock(&r->commit.lock);
-	for (guint i = 0; i < batch->len; i++) {
-		const struct fetch_got *g = got_at(batch, i);
-		guint listed = fetch_wanted(r, g->at)->listed;
-		struct rs_plan_remove remove = {
-			.num = fetch_listed(r, listed)->num, .listed = listed, .id = g->id};
+	guint listed = fetch_wanted(r, g->at)->listed;
+	struct rs_plan_remove remove = {
+		.num = fetch_listed(r, listed)->num, .listed = listed, .id = g->id};
 
-		r->report->again_n += g->again_id != 0;
-		if (g->again_id)
-			continue;
+	g_mutex_lock(&r->commit.lock);
+	if (g->again_id) {
+		r->report->again_n++;
+	} else {
 		r->report->new_n++;
 		r->report->suspect_n += g->suspect != FALSE;
 		r->report->octets += rs_deliv_wire(g->deliv);
-		if (goes(r, g))
+		if (fetch_goes(r, g))
 			g_array_append_val(r->to_delete, remove);
 	}
 	g_mutex_unlock(&r->commit.lock);
@@ -116,8 +116,11 @@ static void count(struct fetch_run *r, const GArray *batch)
 
 int fetch_batch_commit(struct fetch_run *r, GArray *batch, struct rs_err *err)
 {
-	int rc = record_names(r, batch, err);
+	int rc;
 
+	if (r->f->account->deliver_to)
+		return fetch_hand_over(r, batch, err);
+	rc = record_names(r, batch, err);
 	if (rc == 0) {
 		fetch_step(r, "sync-files");
 		rc = fetch_sync_files(r, batch, err);
@@ -126,7 +129,7 @@ int fetch_batch_commit(struct fetch_run *r, GArray *batch, struct rs_err *err)
 		rc = publish(r, batch, err);
 	if (rc == 0)
 		rc = record_stored(r, batch, err);
-	if (rc == 0)
-		count(r, batch); /* else the next run settles what stands in the ledger */
-	return rc;
+	for (guint i = 0; i < batch->len && rc == 0; i++)
+		fetch_count(r, got_at(batch, i));
+	return rc; /* the next run settles what stands in the ledger */
 }

@@ -13,12 +13,17 @@ void fetch_failed_add(struct fetch_run *r, guint at, const char *why, bool broke
 	g_array_append_val(r->failed, f);
 }
 
-static guint tries_of(const struct fetch_run *r, const struct rs_listed *m)
+guint fetch_failed_tries(const struct fetch_run *r, const struct rs_listed *m)
 {
 	const struct rs_ledger_row *row =
 		rs_ledger_find(&r->table, rs_listed_uid(m), m->occurrence);
 
 	return row ? row->tries : 0;
+}
+
+guint32 fetch_failed_wait_s(guint tries)
+{
+	return MIN(AGAIN_S << MIN(tries, 8u), AGAIN_MAX_S);
 }
 
 int fetch_failed_note(struct fetch_run *r, struct rs_err *err)
@@ -36,7 +41,7 @@ int fetch_failed_note(struct fetch_run *r, struct rs_err *err)
 			.uid = rs_listed_uid(m),
 			.occurrence = m->occurrence,
 			.size = m->size};
-		guint tries = tries_of(r, m);
+		guint tries = fetch_failed_tries(r, m);
 		/* a connection breaks for many reasons: the first time it is only put behind the others */
 		guint32 wait_s =
 			f->broke && !tries ? 0 : MIN(AGAIN_S << MIN(tries, 8u), AGAIN_MAX_S);

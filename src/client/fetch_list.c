@@ -195,7 +195,7 @@ static bool sizes_now(const struct fetch_run *r)
 static void report(struct fetch_run *r)
 {
 	r->report->on_server_n = r->listing->len;
-	r->report->failed_n = r->plan.failed_n;
+	r->report->later_n = r->plan.failed_n;
 	r->report->skipped_n = r->plan.skipped_n;
 	r->report->waiting_n = r->plan.waiting->len;
 	for (guint i = 0; i < r->plan.fetch->len && r->sized; i++) {

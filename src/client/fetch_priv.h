@@ -9,6 +9,7 @@
 #include "client/fetch.h"
 #include "client/plan.h"
 #include "client/session.h"
+#include "client/target.h"
 #include "maildir/maildir.h"
 
 /* A message that is whole here and not yet durable. */
@@ -65,7 +66,9 @@ struct fetch_run {
 	struct rs_ledger_account known; /* of the account, from earlier checks */
 	bool known_changed;             /* to be written at the end */
 	struct rs_ledger_table table;
-	struct rs_maildir *maildir;
+	struct rs_maildir *
+		maildir; /* of the account; where it has another target, a spool whose tmp/ is used */
+	struct rs_target *target; /* NULL: the Maildir */
 	struct rs_session *session;
 	struct rs_session_told told;
 	GArray *listing; /* struct rs_listed */
@@ -162,6 +165,15 @@ guint32 fetch_commit_done_n(struct fetch_run *r);
 int fetch_batch_commit(struct fetch_run *r, GArray *batch, struct rs_err *err) RS_MUST_USE;
 void fetch_batch_drop(GArray *batch);
 
+/* fetch_hand.c: the same for other targets, message by message; and what a killed run left in doubt there. */
+int fetch_hand_over(struct fetch_run *r, GArray *batch, struct rs_err *err) RS_MUST_USE;
+int fetch_hand_settle(struct fetch_run *r, const GArray *pending, struct rs_err *err) RS_MUST_USE;
+/* Of fetch_batch.c: the row of `g` in STORING (or its new UID); how it is counted when it is stored. */
+int fetch_record_name(
+	struct fetch_run *r, struct fetch_got *g, const char *file, struct rs_err *err) RS_MUST_USE;
+bool fetch_goes(const struct fetch_run *r, const struct fetch_got *g);
+void fetch_count(struct fetch_run *r, const struct fetch_got *g);
+
 /* fetch_sync.c: the octets of the files of a batch. */
 int fetch_sync_files(struct fetch_run *r, const GArray *batch, struct rs_err *err) RS_MUST_USE;
 
@@ -169,6 +181,8 @@ int fetch_sync_files(struct fetch_run *r, const GArray *batch, struct rs_err *er
 int fetch_retrieve(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
 
 /* fetch_failed.c: what the server would not give, into the ledger. */
+guint32 fetch_failed_wait_s(guint tries);
+guint fetch_failed_tries(const struct fetch_run *r, const struct rs_listed *m);
 void fetch_failed_add(struct fetch_run *r, guint at, const char *why, bool broke);
 int fetch_failed_note(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
 

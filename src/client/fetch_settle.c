@@ -28,6 +28,11 @@ int fetch_settle(struct fetch_run *r, struct rs_err *err)
 
 	if (rc < 0)
 		return rc;
+	if (pending->len && r->f->account->deliver_to) {
+		rc = fetch_hand_settle(r, pending, err);
+		g_array_unref(pending);
+		return rc;
+	}
 	for (guint i = 0; i < pending->len; i++)
 		g_hash_table_insert(want,
 			fetch_unique_of(g_array_index(pending, struct rs_ledger_file, i).file),

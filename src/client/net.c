@@ -1,6 +1,7 @@
 /* net.c - see net.h */
 #include "client/net.h"
 
+#include <gio/gunixsocketaddress.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -189,8 +190,15 @@ int rs_net_open(const struct rs_net_where *where, struct rs_net **out, struct rs
 
 	n->where = where;
 	g_socket_client_set_timeout(client, where->timeout_s);
-	n->tcp = g_socket_client_connect_to_host(
-		client, where->host, where->port, where->cancel, &error);
+	if (where->host[0] == '/') {
+		g_autoptr(GSocketAddress) path = g_unix_socket_address_new(where->host);
+
+		n->tcp = g_socket_client_connect(
+			client, G_SOCKET_CONNECTABLE(path), where->cancel, &error);
+	} else {
+		n->tcp = g_socket_client_connect_to_host(
+			client, where->host, where->port, where->cancel, &error);
+	}
 	if (!n->tcp)
 		rc = fail(n, error, err);
 	else if (where->tls_at_once)

@@ -10,7 +10,7 @@
 #include "base/slice.h"
 
 struct rs_net_where {
-	const char *host; /* lent */
+	const char *host; /* lent; a path is a socket here */
 	guint16 port;
 	gboolean tls_at_once;
 	const char *ca_file; /* NULL: the system's authorities            */

@@ -69,7 +69,7 @@ static const GOptionEntry entries[] = {
 	{"oauth2", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (void *)oauth2_cb,
 		N_("Log in by the web browser (not there yet)"), N_("ISSUER")},
 	TEXT("maildir", maildir, N_("Folder (Maildir) that new mail goes to"), N_("DIR")),
-	TEXT("deliver-to", deliver_to, N_("Where new mail goes to; now: maildir:DIR"), N_("WHERE")),
+	TEXT("deliver-to", deliver_to, N_("Where new mail goes to, if not there"), N_("WHERE")),
 	TEXT("ca-file", ca_file, N_("Trust the certificates in this file (PEM)"), N_("FILE")),
 	TEXT("pin", pin, N_("Trust this certificate, by its fingerprint"), N_("SHA256")),
 	TEXT("timeout", timeout, N_("Give up a server silent for so long"), N_("SECONDS")),
@@ -87,9 +87,6 @@ static int refuse_later(const struct rs_command *self)
 	if (given.oauth2)
 		return rs_usage(self, _("--oauth2 is not there yet; a password works "
 					"(many providers give out app passwords)"));
-	if (given.deliver_to && !g_str_has_prefix(given.deliver_to, "maildir:"))
-		return rs_usage(self, _("--deliver-to %s is not there yet; now: maildir:DIR"),
-			given.deliver_to);
 	if (given.deliver_to && given.maildir)
 		return rs_usage(self, _("give --maildir or --deliver-to, not both"));
 	if (given.password_stdin && given.password_command)
@@ -125,6 +122,7 @@ static int set_given(const struct rs_command *self, struct rs_account *a)
 		{"leave", given.leave},
 		{"password-command", given.password_command},
 		{"maildir", given.maildir},
+		{"deliver-to", given.deliver_to},
 		{"ca-file", given.ca_file},
 		{"pin", given.pin},
 		{"timeout", given.timeout},
@@ -351,8 +349,10 @@ int rs_account_add(const struct rs_command *self, int argc, char **argv)
 	status = refuse_later(self);
 	if (status)
 		return status;
-	if (given.deliver_to && g_str_has_prefix(given.deliver_to, "maildir:"))
+	if (given.deliver_to && g_str_has_prefix(given.deliver_to, "maildir:")) {
 		given.maildir = g_strdup(given.deliver_to + strlen("maildir:"));
+		given.deliver_to = NULL;
+	}
 	make_absolute(&given.maildir);
 	make_absolute(&given.ca_file);
 	if (rs_places_find(&places, &err) < 0)

@@ -241,6 +241,12 @@ static void warn(const struct check *c)
 				"next check; to see them: restante check --dry-run",
 				r->waiting_n),
 			c->name, r->waiting_n);
+	if (r->later_n + r->skipped_n)
+		rs_complain(
+			P_("%s: %u message is not fetched; which and why: restante fetch",
+				"%s: %u messages are not fetched; which and why: restante fetch",
+				r->later_n + r->skipped_n),
+			c->name, r->later_n + r->skipped_n);
 	if (r->suspect_n)
 		rs_complain(P_("%s: %u message is shorter than the server said; it is kept there",
 				    "%s: %u messages are shorter than the server said; they are "
@@ -265,6 +271,16 @@ static int report(struct check *c)
 				"the server would not give %u messages; the next check asks again",
 				r->failed_n),
 			r->failed_n);
+	if (!r->error && r->refused_n)
+		r->error = rs_err_set(&r->err, RS_ETEMP,
+			P_("%u message could not be handed over; it stays on the server, and a "
+			   "later "
+			   "check tries again",
+				"%u messages could not be handed over; they stay on the server, "
+				"and a "
+				"later check tries again",
+				r->refused_n),
+			r->refused_n);
 	if (c->dry_run)
 		rs_say("%s", c->would->str);
 	if (c->json) {

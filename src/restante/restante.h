@@ -32,6 +32,7 @@ struct rs_command {
 
 extern const struct rs_command rs_cmd_account;
 extern const struct rs_command rs_cmd_check;
+extern const struct rs_command rs_cmd_fetch;
 extern const struct rs_command rs_cmd_list;
 extern const struct rs_command rs_cmd_save;
 extern const struct rs_command rs_cmd_show;

@@ -1,6 +1,6 @@
 /* fetch_once HOME PORT USER PASSWORD POLICY [KILL_AT] - one rs_fetch_run over plain loopback POP3,
  * for the crash tests. With KILL_AT the process kills itself in front of the KILL_AT-th lasting
- * step (from 1). Prints "new N deleted N left N steps N error TEXT". */
+ * step (from 1). RS_DELIVER_TO, RS_DELIVER_PASSWORD (a command) and RS_CA_FILE in the environment: another target. Prints "new N deleted N left N steps N error TEXT". */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +61,12 @@ int main(int argc, char **argv)
 		return 64;
 	a->maildir = g_build_filename(places.mail_dir, "inbox", NULL);
 	a->timeout_s = 20;
+	if (getenv("RS_DELIVER_TO")) {
+		a->address = g_strdup("anna@example.org");
+		a->deliver_to = g_strdup(getenv("RS_DELIVER_TO"));
+		a->deliver_password_command = g_strdup(getenv("RS_DELIVER_PASSWORD"));
+		a->ca_file = g_strdup(getenv("RS_CA_FILE"));
+	}
 	count.kill_at = argc > 6 ? number(argv[6]) : 0;
 	f = (struct rs_fetch){.account = a,
 		.password = password,

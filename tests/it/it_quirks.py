@@ -50,6 +50,10 @@ class Box:
         assert "Sanitizer" not in done.stderr, done.stderr
         return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
+    def run(self, *args):
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "RESTANTE_HOME": self.home, "LC_ALL": "C.UTF-8"}
+        return subprocess.run([RESTANTE, *args], env=env, text=True, check=True, stdout=subprocess.PIPE).stdout
+
     def bodies(self):
         found = []
         for path in glob.glob(os.path.join(self.home, "mail/a/new/*")):
@@ -314,7 +318,7 @@ def _():
         assert b.ledger("SELECT note FROM message WHERE state = 4")[0][0].endswith("cannot read it")
         b.server.replies.clear()
         n = len(b.server.log)
-        b.check(status=TEMP)
+        b.check()
         assert "RETR 2" not in b.server.log[n:], "asked before its time"
         b.ledger("UPDATE message SET next_s = 1 WHERE state = 4")
         b.check()
@@ -376,6 +380,22 @@ def _():
         b.ledger("UPDATE message SET next_s = 1 WHERE state = 4")
         b.check()
         b.has(A, B, C)
+
+
+@tap.case("larger than the limit: left there, listed, and fetched when asked for")
+def _():
+    large = message(8, lines=400)
+    with box([A, large, C], leave="delete") as b:
+        b.set("size-limit = 2k")
+        row, said = b.check()
+        assert row["new"] == 2 and b.server.deleted == {1, 3} and "restante fetch" in said, (row, said)
+        rows = [json.loads(line) for line in b.run("fetch", "--json").splitlines()]
+        assert [(r["state"], r["size"]) for r in rows] == [("skipped", len(wire(large)))], rows
+        assert "comes with the next check" in b.run("fetch", str(rows[0]["id"]))
+        b.server.deleted.clear()
+        assert b.check()[0]["new"] == 1
+        b.has(A, large, C)
+        assert "Everything was fetched" in b.run("fetch")
 
 
 # --- login and end ------------------------------------------------------------------------------------
