@@ -15,6 +15,7 @@ struct rs_sasl_server {
 	Gsasl_session *gnu; /* GNU                                                     */
 	char *gnu_out;      /* its memory                                              */
 	enum rs_sasl_step gnu_asks;
+	bool asks_name; /* LOGIN, before its first step */
 	struct scram_server *scram;
 	enum oauth_form form;
 	bool oauth_last; /* the error is told: whatever comes, it is over         */
@@ -80,6 +81,11 @@ static enum rs_sasl_step gnu_step(
 	size_t n = 0;
 	int rc;
 
+	/* LOGIN has no initial response, but clients give the name as one; the question comes first then */
+	if (s->asks_name && in.n &&
+		gsasl_step(s->gnu, NULL, 0, &s->gnu_out, &n) != GSASL_NEEDS_MORE)
+		return RS_SASL_FAILED;
+	s->asks_name = false;
 	if (s->gnu_out)
 		gsasl_free(s->gnu_out);
 	s->gnu_out = NULL;
@@ -97,6 +103,7 @@ static int gnu_create(struct rs_sasl_server *s, const char *mech)
 	if (!ctx || gsasl_server_start(ctx, mech, &s->gnu) != GSASL_OK)
 		return -RS_ENOMEM;
 	gsasl_session_hook_set(s->gnu, s);
+	s->asks_name = strcmp(mech, "LOGIN") == 0;
 	return 0;
 }
 

@@ -438,12 +438,30 @@ exec python3 {TOOLS}/inetd.py {self.port} /usr/sbin/popa3d
 
 class Postfix(Peer):
     """Takes mail by SMTP on self.port and hands all of example.org to `lmtp`, e.g.
-    "inet:127.0.0.1:2424" or "unix:/path"."""
+    "inet:127.0.0.1:2424" or "unix:/path". With `sasl`, the path of a SASL service, its clients can log in there, under
+    TLS only, and only they can send."""
     package = "postfix"
 
-    def __init__(self, lmtp):
+    def __init__(self, lmtp, sasl=None):
         super().__init__([])
-        self.lmtp = lmtp
+        self.lmtp, self.sasl = lmtp, sasl
+
+    def sasl_conf(self):
+        if not self.sasl:
+            return ""
+        self.ca_file, key = make_certificate(self.folder)
+        return f"""
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {self.sasl}
+smtpd_tls_security_level = may
+smtpd_tls_auth_only = yes
+smtpd_tls_chain_files = {key}, {self.ca_file}
+smtpd_delay_reject = no
+smtpd_client_restrictions =
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_sender_restrictions = permit_sasl_authenticated, reject
+"""
 
     def start(self):
         self.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
@@ -467,7 +485,7 @@ maximal_backoff_time = 2s
 queue_run_delay = 2s
 alias_maps =
 alias_database =
-""")
+""" + self.sasl_conf())
         services = [f"127.0.0.1:{self.port} inet n - n - - smtpd",
                     "postlog unix-dgram n - n - 1 postlogd"]
         services += [f"{name} unix {private} - n {wakeup} {most} {command}" for
@@ -476,6 +494,7 @@ alias_database =
                          ("qmgr", "n", "300", "1", "qmgr"), ("rewrite", "-", "-", "-", "trivial-rewrite"),
                          ("bounce", "-", "-", "0", "bounce"), ("defer", "-", "-", "0", "bounce"),
                          ("proxymap", "-", "-", "-", "proxymap"), ("lmtp", "-", "-", "-", "lmtp"),
+                         ("tlsmgr", "-", "1000?", "1", "tlsmgr"),
                          ("error", "-", "-", "-", "error"), ("retry", "-", "-", "-", "error"),
                          ("anvil", "-", "-", "1", "anvil"), ("scache", "-", "-", "1", "scache"))]
         self.write("etc/postfix/master.cf", "\n".join(services) + "\n")

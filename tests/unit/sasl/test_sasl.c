@@ -71,6 +71,20 @@ static void sasl__login_asks_twice(void **state)
 	rs_sasl_server_destroy(&s);
 }
 
+/* Outlook and Python give the name with the command. */
+static void sasl__login_takes_the_name_as_initial_response(void **state)
+{
+	struct rs_sasl_server *s;
+	struct rs_slice out;
+
+	assert_int_equal(rs_sasl_server_create("LOGIN", NULL, &s), 0);
+	assert_int_equal(rs_sasl_server_step(s, rs_slice_str("anna"), &out), RS_SASL_CHALLENGE);
+	assert_true(rs_slice_eq(out, rs_slice_str("Password")));
+	assert_int_equal(rs_sasl_server_step(s, rs_slice_str("secret"), &out), RS_SASL_PASSWORD);
+	assert_true(rs_slice_eq(rs_sasl_server_user(s), rs_slice_str("anna")));
+	rs_sasl_server_destroy(&s);
+}
+
 static void sasl__other_mechanisms_are_not_there(void **state)
 {
 	struct rs_sasl_server *s = NULL;
@@ -102,6 +116,7 @@ int main(void)
 		cmocka_unit_test(sasl__plain_as_somebody_else_is_refused),
 		cmocka_unit_test(sasl__hostile_plain_is_refused),
 		cmocka_unit_test(sasl__login_asks_twice),
+		cmocka_unit_test(sasl__login_takes_the_name_as_initial_response),
 		cmocka_unit_test(sasl__other_mechanisms_are_not_there),
 		cmocka_unit_test(sasl__our_plain_message_is_understood_by_the_server),
 	};
