@@ -4,10 +4,11 @@
  *                     ^                          | DATA
  *                     |                        (WAIT) --354--> DATA --CRLF.CRLF--> RESULTS
  *                     '-- every recipient answered --------------------------------'
+ *   BDAT: MAIL --(WAIT)--> CHUNK --all of it--> MAIL, or RESULTS behind the last
  *   RSET, LHLO: MAIL --> READY ;  STARTTLS: READY --> WAIT_TLS --> START ;  AUTH: READY --> WAIT/SASL
  *   QUIT, too many refusals, abort: --> CLOSED ;  injection, no memory: --> FAILED
  *
- * Facts (asserted by check()): rcpt_n > 0 in DATA and RESULTS; in WAIT `asked` says what the owner
+ * Facts (asserted by check()): rcpt_n > 0 in DATA, RESULTS and a CHUNK that is taken; in WAIT `asked` says what the owner
  * has; results_n < rcpt_n in RESULTS (LMTP); WAIT*, RESULTS use no input. */
 #include "proto/lmtps_priv.h"
 
@@ -38,7 +39,8 @@ const struct rs_lmtps_limits rs_lmtps_limits_default = {
 
 static void check(const struct rs_lmtps *s)
 {
-	if (s->state == LMTPS_DATA || s->state == LMTPS_RESULTS)
+	if (s->state == LMTPS_DATA || s->state == LMTPS_RESULTS ||
+		(s->state == LMTPS_CHUNK && s->skip_code == 0))
 		assert(s->rcpt_n > 0);
 	if (s->state == LMTPS_RESULTS)
 		assert(s->results_n < s->rcpt_n);
@@ -50,8 +52,10 @@ void lmtps_state_set(struct rs_lmtps *s, enum lmtps_state to)
 {
 	if (s->state == LMTPS_FAILED || (s->state == LMTPS_CLOSED && to != LMTPS_FAILED))
 		return;
-	if (to == LMTPS_READY || to == LMTPS_START)
+	if (to == LMTPS_READY || to == LMTPS_START) {
 		s->rcpt_n = 0;
+		s->chunks = false;
+	}
 	s->state = to;
 	check(s);
 }
@@ -263,6 +267,67 @@ static enum rs_step data(
 	return RS_EVENT;
 }
 
+/* All octets of a chunk are there. */
+static enum rs_step chunk_end(struct rs_lmtps *s, struct rs_lmtps_event *ev)
+{
+	if (s->skip_code) {
+		lmtps_state_set(s, s->before);
+		lmtps_bad(s, s->skip_code, s->skip_status[0] ? s->skip_status : NULL, NULL);
+		return RS_MORE;
+	}
+	if (s->chunk_last)
+		return data_end(s, ev);
+	lmtps_state_set(s, LMTPS_MAIL);
+	if (s->too_big)
+		lmtps_reply(s, 552, "5.3.4", "The message is larger than is accepted here");
+	else
+		lmtps_reply(s, 250, "2.0.0", NULL);
+	return RS_MORE;
+}
+
+/* CHUNK: events BODY and TOO_BIG. RS_MORE: go on, or there are no more octets. */
+static enum rs_step chunk(
+	struct rs_lmtps *s, const uint8_t *in, size_t n, size_t *used, struct rs_lmtps_event *ev)
+{
+	size_t take = n < s->chunk_left ? n : (size_t)s->chunk_left;
+	uint64_t max = s->cfg->limits.size_max;
+
+	if (s->chunk_left == 0)
+		return chunk_end(s, ev);
+	s->chunk_left -= take;
+	*used += take;
+	if (take == 0 || s->skip_code || s->too_big)
+		return RS_MORE;
+	s->octets += take;
+	if (max && s->octets > max) {
+		s->too_big = true;
+		ev->kind = RS_L_TOO_BIG;
+		return RS_EVENT;
+	}
+	ev->kind = RS_L_BODY;
+	ev->text = rs_slice(in, take);
+	return RS_EVENT;
+}
+
+bool lmtps_chunk(struct rs_lmtps *s, uint64_t n, bool last, struct rs_lmtps_event *ev)
+{
+	s->chunk_left = n;
+	s->chunk_last = last;
+	s->skip_code = 0;
+	s->before = s->state;
+	if (s->rcpt_n && !s->chunks) {
+		s->chunks = true;
+		s->octets = 0;
+		return lmtps_ask(s, RS_L_DATA, ev);
+	}
+	if (s->rcpt_n == 0) {
+		s->skip_code = 503;
+		memcpy(s->skip_status, "5.5.1", 6);
+	}
+	lmtps_state_set(s, LMTPS_CHUNK);
+	return false;
+}
+
 /* True while a reply fits; many results of one message may have filled the output. */
 static bool room(const struct rs_lmtps *s)
 {
@@ -289,6 +354,7 @@ static bool takes_line(const struct rs_lmtps *s, enum rs_step *step)
 	case LMTPS_WAIT_TLS:
 	case LMTPS_RESULTS:
 	case LMTPS_DATA:
+	case LMTPS_CHUNK:
 		break;
 	}
 	*step = RS_BLOCKED;
@@ -323,6 +389,13 @@ enum rs_step rs_lmtps_recv(
 			if (data(s, in + *used, n - *used, used, ev) == RS_EVENT)
 				return RS_EVENT;
 			if (*used == n && s->state != LMTPS_FAILED)
+				return RS_MORE;
+			continue;
+		}
+		if (s->state == LMTPS_CHUNK) {
+			if (chunk(s, in + *used, n - *used, used, ev) == RS_EVENT)
+				return RS_EVENT;
+			if (s->state == LMTPS_CHUNK && s->chunk_left && *used == n)
 				return RS_MORE;
 			continue;
 		}
@@ -369,7 +442,7 @@ static void accepted(struct rs_lmtps *s)
 	} else {
 		rs_dot_dec_init(&s->dec, false); /* never lenient: that is how smuggling begins */
 		s->too_big = false;
-		lmtps_state_set(s, LMTPS_DATA);
+		lmtps_state_set(s, s->chunks ? LMTPS_CHUNK : LMTPS_DATA);
 	}
 }
 
@@ -378,8 +451,19 @@ void rs_lmtps_reply(struct rs_lmtps *s, unsigned code, const char *status, const
 	if (s->state != LMTPS_WAIT)
 		return;
 	if (s->asked != RS_L_AUTH && code < 400) {
-		lmtps_reply(s, code, code == 354 ? NULL : status, text);
+		if (code != 354 || !s->chunks)
+			lmtps_reply(s, code, code == 354 ? NULL : status, text);
 		accepted(s);
+		return;
+	}
+	if (s->asked == RS_L_DATA && s->chunks) { /* the octets come all the same */
+		s->chunks = false;
+		s->skip_code = code;
+		s->skip_status[0] = '\0';
+		if (status && rs_slice_copy(rs_slice_str(status), s->skip_status,
+				      sizeof(s->skip_status)) < 0)
+			s->skip_status[0] = '\0';
+		lmtps_state_set(s, LMTPS_CHUNK);
 		return;
 	}
 	lmtps_state_set(s, s->before);

@@ -1,8 +1,9 @@
 /* lmtps - the server engine for taking mail in: LMTP now, submission (SMTP) on the same rules.
  * RFC 2033, 5321, 1870 (SIZE), 1652/6152 (8BITMIME), 2034 (ENHANCEDSTATUSCODES), 2920
- * (PIPELINING), 3207 (STARTTLS), 4954 (AUTH), 6531 (SMTPUTF8). No socket, clock, file, log, global.
+ * (PIPELINING), 3030 (CHUNKING), 3207 (STARTTLS), 4954 (AUTH), 6531 (SMTPUTF8). No socket, clock, file, log, global.
  *
- * Only CRLF "." CRLF ends a message; a bare LF or CR in front of a dot is data (no smuggling).
+ * Only CRLF "." CRLF ends a message that comes by DATA; a bare LF or CR in front of a dot is data (no smuggling).
+ * One that comes by BDAT is counted; who drives the engine does not see the difference.
  * Laws: as in pop3s.h. Driving it: as in pop3s.h. Thread: one owner. */
 #ifndef RS_PROTO_LMTPS_H
 #define RS_PROTO_LMTPS_H

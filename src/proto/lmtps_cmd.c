@@ -45,7 +45,7 @@ static void ehlo_lines(struct rs_lmtps *s)
 {
 	int rc = rs_buf_addf(&s->out,
 		"250-%.255s\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n"
-		"250-SMTPUTF8\r\n",
+		"250-SMTPUTF8\r\n250-CHUNKING\r\n",
 		s->cfg->hostname);
 
 	if (rc == 0 && starttls_offered(s))
@@ -154,8 +154,10 @@ static bool cmd_rcpt(struct rs_lmtps *s, struct rs_slice arg, struct rs_lmtps_ev
 {
 	struct rs_slice rest;
 
-	if (!rs_slice_istarts(arg, "TO:") ||
-		!lmtps_path(rs_slice_sub(arg, 3, arg.n), false, &ev->text, &rest))
+	if (s->chunks)
+		lmtps_bad(s, 503, "5.5.1", "Not between chunks");
+	else if (!rs_slice_istarts(arg, "TO:") ||
+		 !lmtps_path(rs_slice_sub(arg, 3, arg.n), false, &ev->text, &rest))
 		lmtps_bad(s, 501, "5.1.3", "RCPT TO:<address> is wanted");
 	else if (rest.n && !rs_slice_istarts(rest, "ORCPT=") && !rs_slice_istarts(rest, "NOTIFY="))
 		lmtps_bad(s, 555, "5.5.4", "Unknown parameter");
@@ -171,11 +173,30 @@ static bool cmd_rcpt(struct rs_lmtps *s, struct rs_slice arg, struct rs_lmtps_ev
 
 static bool cmd_data(struct rs_lmtps *s, struct rs_slice arg, struct rs_lmtps_event *ev)
 {
+	if (s->chunks) { /* RFC 3030 section 2 */
+		lmtps_bad(s, 503, "5.5.1", "Not between chunks");
+		return false;
+	}
 	if (s->rcpt_n == 0) { /* RFC 2033 section 4.2 */
 		lmtps_bad(s, 503, "5.5.1", "No recipient was accepted");
 		return false;
 	}
 	return lmtps_ask(s, RS_L_DATA, ev);
+}
+
+/* RFC 3030 section 2. Without its number nobody knows where the next command begins: the end. */
+static bool cmd_bdat(struct rs_lmtps *s, struct rs_slice arg, struct rs_lmtps_event *ev)
+{
+	struct rs_slice number = rs_slice_word(&arg);
+	bool last = rs_slice_ieq_str(arg, "LAST");
+	uint64_t n;
+
+	if (rs_num_u64(number, UINT64_MAX, &n) < 0 || (arg.n && !last)) {
+		lmtps_reply(s, 501, "5.5.4", "BDAT octets [LAST] is wanted");
+		lmtps_state_set(s, LMTPS_CLOSED);
+		return false;
+	}
+	return lmtps_chunk(s, n, last, ev);
 }
 
 static bool cmd_rset(struct rs_lmtps *s, struct rs_slice arg, struct rs_lmtps_event *ev)
@@ -304,6 +325,7 @@ static const struct {
 	{"MAIL", IN_READY, cmd_mail},
 	{"RCPT", IN_MAIL, cmd_rcpt},
 	{"DATA", IN_MAIL, cmd_data},
+	{"BDAT", ANY, cmd_bdat},
 	{"RSET", ANY, cmd_rset},
 	{"NOOP", ANY, cmd_noop},
 	{"VRFY", ANY, cmd_vrfy},

@@ -15,6 +15,7 @@ enum lmtps_state {
 	LMTPS_WAIT_TLS,
 	LMTPS_SASL,
 	LMTPS_DATA,
+	LMTPS_CHUNK,   /* octets of one BDAT                        */
 	LMTPS_RESULTS, /* the owner has END                            */
 	LMTPS_CLOSED,
 	LMTPS_FAILED
@@ -29,6 +30,13 @@ struct rs_lmtps {
 	bool authed;
 	bool utf8; /* of this transaction */
 	bool too_big;
+	bool chunks;     /* this message comes by BDAT … */
+	bool chunk_last; /* … and the chunk under way is its last */
+	uint64_t chunk_left;
+	uint64_t octets; /* of the chunks so far */
+	unsigned
+		skip_code; /* the chunk is read and thrown away, then this is said; 0: it is taken */
+	char skip_status[8];
 	bool line_long;
 	bool reset_due; /* RESET is to be told before the next line */
 	uint32_t bad_n;
@@ -51,6 +59,8 @@ bool lmtps_ask(struct rs_lmtps *s, enum rs_lmtps_kind what, struct rs_lmtps_even
 
 /* lmtps_cmd.c: one command line; true when *ev was filled. */
 bool lmtps_command(struct rs_lmtps *s, struct rs_slice line, struct rs_lmtps_event *ev);
+/* BDAT with room for `n` octets; true when *ev was filled. */
+bool lmtps_chunk(struct rs_lmtps *s, uint64_t n, bool last, struct rs_lmtps_event *ev);
 bool lmtps_sasl_line(struct rs_lmtps *s, struct rs_slice line, struct rs_lmtps_event *ev);
 
 /* lmtps_addr.c: the path behind "FROM:" or "TO:". *addr is without <> and source route; *rest is

@@ -99,4 +99,117 @@ def _():
         assert kept(s, "u0@example.org") == kept(s, "u1@example.org") == 20
 
 
+def octets_of(s, user):
+    found = []
+    for path in sorted(glob.glob(s.mailbox(user) + "/new/*") + glob.glob(s.mailbox(user) + "/cur/*")):
+        with open(path, "rb") as f:
+            found.append(f.read())
+    return found
+
+
+@tap.case("what LHLO announces, and each of it works: SIZE, 8BITMIME, SMTPUTF8, PIPELINING, CHUNKING, enhanced codes")
+def _():
+    with rs_serve.Restanted(USERS, limits={"message-size": "10k"}) as s:
+        p = Lmtp(s)
+        p.s.sendall(b"LHLO test\r\n")
+        lines = []
+        while not lines or lines[-1][3:4] == b"-":
+            lines.append(p.f.readline().strip())
+        caps = {line[4:] for line in lines[1:]}
+        assert caps == {b"PIPELINING", b"ENHANCEDSTATUSCODES", b"8BITMIME", b"SMTPUTF8", b"CHUNKING",
+                        b"SIZE 10240"}, caps
+        assert p.ask(b"MAIL FROM:<a@b.org> SIZE=10241").startswith(b"552 5.3.4")
+        assert p.ask("MAIL FROM:<ä@b.org>".encode()).startswith(b"553 5.1.7")
+        assert p.ask("MAIL FROM:<ä@b.org> SMTPUTF8 BODY=8BITMIME SIZE=100".encode()).startswith(b"250 2.1.0")
+        assert p.ask(b"RCPT TO:<nobody@example.org>").startswith(b"550 5.1.1")
+        assert p.ask(b"RCPT TO:<u0@example.org>").startswith(b"250 2.1.5")
+        assert p.ask(b"DATA").startswith(b"354")
+        assert p.ask("Subject: grüße\r\n\r\nä\r\n.".encode()).startswith(b"250 2.0.0")
+        (got,) = octets_of(s, "u0@example.org")
+        assert got.startswith("Return-Path: <ä@b.org>\nDelivered-To: u0@example.org\n".encode()), got
+        assert b"with UTF8LMTP" in got and got.endswith("Subject: grüße\n\nä\n".encode()), got
+        p.envelope(["u0@example.org", "u1@example.org"])
+        assert p.ask(b"DATA").startswith(b"354")
+        p.s.sendall(b"x" * 20000 + b"\r\n.\r\n")
+        assert [p.answer()[:9] for _ in range(2)] == [b"552 5.3.4"] * 2
+        p.close()
+
+
+@tap.case("no bare CR or LF ends a message: one message is kept, whatever stands in it")
+def _():
+    ends = [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n.\n", b"\r\r\n.\r", b"\n\n.\r\r\n"]
+    with rs_serve.Restanted(USERS) as s:
+        for n, end in enumerate(ends):
+            p = Lmtp(s).envelope(["u0@example.org"])
+            assert p.ask(b"DATA").startswith(b"354")
+            p.s.sendall(b"Subject: one\r\n\r\nx" + end + b"MAIL FROM:<evil@example.net>\r\nRCPT TO:<u1@example.org>"
+                        b"\r\nDATA\r\nSubject: two\r\n\r\n\r\n.\r\nQUIT\r\n")
+            answers = [line[:3] for line in p.f.read().splitlines()]
+            assert answers == [b"250", b"221"], (end, answers)
+            assert kept(s, "u0@example.org") == n + 1 and kept(s, "u1@example.org") == 0, end
+            p.close()
+
+
+@tap.case("BDAT: counted octets for many recipients, with what looks like ends and commands in it")
+def _():
+    with rs_serve.Restanted(USERS) as s:
+        p = Lmtp(s).envelope()
+        one, two = b"Subject: x\r\n\r\n.\r\nQUIT\r\n\r\n.\r\n", b"RSET\r\n" * 20000
+        p.s.sendall(b"BDAT %d\r\n" % len(one) + one + b"BDAT %d LAST\r\n" % len(two) + two)
+        assert p.answer().startswith(b"250 2.0.0")
+        assert all(p.answer().startswith(b"250 2.0.0 Delivered") for _ in USERS)
+        for user in USERS:
+            (got,) = octets_of(s, user)
+            assert got.endswith((b"Subject: x\r\n\r\n.\r\nQUIT\r\n\r\n.\r\n" + two).replace(b"\r\n", b"\n")), got[:300]
+        # cut within a chunk, or before the last one: nothing is kept
+        for cut in (b"BDAT 10 LAST\r\n123", b"BDAT 3\r\n123"):
+            q = Lmtp(s).envelope(["u0@example.org"])
+            q.s.sendall(cut)
+            q.s.shutdown(socket.SHUT_WR)
+            assert q.f.read().count(b"Delivered") == 0
+            q.close()
+        assert kept(s, "u0@example.org") == 1
+        p.close()
+
+
+@tap.case("over quota: 452, or 552 where that is configured; the others have it")
+def _():
+    users = {"u0@example.org": "secret", "u1@example.org": "secret"}
+    for exceeded, code in (("temporary", b"452 4.2.2"), ("permanent", b"552 5.2.2")):
+        with rs_serve.Restanted(users, store={"quota-exceeded": exceeded}) as s:
+            with open(s.path("users"), "w") as f:
+                f.write("u0@example.org:{PLAIN}x::::::quota=1k\nu1@example.org:{PLAIN}x::::::\n")
+            p = Lmtp(s).envelope(list(users))
+            assert p.ask(b"DATA").startswith(b"354")
+            p.s.sendall(b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 200 + b".\r\n")
+            answers = [p.answer()[:9] for _ in users]
+            assert answers == [code, b"250 2.0.0"], answers
+            assert (kept(s, "u0@example.org"), kept(s, "u1@example.org")) == (0, 1)
+            p.close()
+
+
+@tap.case("a full disk: 452, nothing half there, and it goes on when there is room")
+def _():
+    if os.getuid() != 0:
+        return # a file system of its own needs root
+    with rs_serve.Restanted(USERS) as s:
+        s.stop()
+        owner = os.stat(s.path("mail"))
+        s.prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                    f'mount -t tmpfs -o size=512k,mode=0755,uid={owner.st_uid},gid={owner.st_gid} tmpfs "$0" && exec "$@"',
+                    s.path("mail")]
+        s.start()
+        for _ in range(3):
+            p = Lmtp(s).envelope(["u0@example.org"])
+            assert p.ask(b"DATA").startswith(b"354")
+            p.s.sendall(b"Subject: big\r\n\r\n" + b"0123456789\r\n" * 100000 + b".\r\n")
+            assert p.answer().startswith(b"452 4.3.1")
+            p.close()
+        p = Lmtp(s).envelope(["u0@example.org"])
+        assert p.ask(b"DATA").startswith(b"354") and p.ask(b"Subject: small\r\n\r\nx\r\n.").startswith(b"250")
+        p.close()
+        root = f"/proc/{s.process.pid}/root" + s.mailbox("u0@example.org")
+        assert len(os.listdir(root + "/new")) == 1 and os.listdir(root + "/tmp") == [], os.listdir(root + "/tmp")
+
+
 tap.run()
