@@ -11,7 +11,8 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config gettext
 	libcrypt-dev    # password hashes
 	libpq-dev       # users in PostgreSQL
 	libpam0g-dev    # the system's users
-	libjson-glib-dev # the administrator's requests and answers
+	libjson-glib-dev # the administrator's requests and answers, tokens of OAuth
+	libcurl4-gnutls-dev # asking those who issue tokens (HTTPS)
 	libsqlite3-dev  # the client's ledger
 	libgmime-3.0-dev # reading messages
 	libcurl4-gnutls-dev # IMAP as a target: connection, TLS and login

@@ -4,6 +4,7 @@
 #include "restanted/commands.h"
 #include "server/autoconfig.h"
 #include "server/master.h"
+#include "server/oauth.h"
 #include "server/tls.h"
 #include "server/userdb.h"
 
@@ -79,6 +80,8 @@ int cmd_check_config(int argc, char **argv)
 	rc = rs_conf_load(file, &conf, NULL, NULL, &err);
 	if (rc == 0)
 		rc = rs_tls_check(conf, &err);
+	if (rc == 0)
+		rc = rs_oauth_check(conf, &err);
 	if (rc == 0)
 		rc = rs_userdb_try(conf, &err);
 	if (rc == 0) {

@@ -153,6 +153,11 @@ static bool auth_start(struct rs_proc *r)
 	r->arg = a;
 	if (r->conf->failed_login_delay)
 		a->delays = rs_delays_create(RS_DELAY_ROWS_MAX);
+	if (rs_oauth_open(&r->loop, r->conf, &a->oauth, &err) < 0) {
+		rs_log(RS_LOG_ERROR, "no-oauth", "why", err.text, "cure",
+			"the auth role must be able to read the files of [auth] oauth-*", NULL);
+		return false;
+	}
 	if (rs_userdb_open(&r->loop, r->conf, &a->users, &err) == 0)
 		return true;
 	rs_log(RS_LOG_ERROR, "no-users", "why", err.text, "cure",
@@ -165,6 +170,9 @@ static bool auth_start(struct rs_proc *r)
 
 static void auth_stop(struct rs_proc *r)
 {
+	struct auth *a = r->arg;
+
+	rs_oauth_close(&a->oauth);
 	rs_role_leave(r, 0);
 }
 

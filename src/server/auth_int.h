@@ -18,11 +18,13 @@
 #include "server/log.h"
 #include "server/login_delay.h"
 #include "server/mailbox.h"
+#include "server/oauth.h"
 #include "server/role.h"
 #include "server/userdb.h"
 
 struct auth {
 	struct rs_userdb *users;
+	struct rs_oauth *oauth;       /* NULL: not configured */
 	GHashTable *exchanges;        /* struct auth_exchange, keyed by itself */
 	uint64_t serial;              /* of the last exchange */
 	struct rs_delays *delays;     /* NULL: [limits] failed-login-delay = off */

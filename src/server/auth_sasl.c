@@ -166,6 +166,54 @@ static void ask_identity(struct rs_proc *r, struct auth_exchange *e)
 	auth_find_user(r, rs_slice_str(name), false, on_identity_user, ask_new(r, e));
 }
 
+/* --- OAuth ---------------------------------------------------------------------------------- */
+
+/* The client gets the words where to get a good one, and answers them; then it is refused. */
+static void refuse_token(struct rs_proc *r, struct auth_exchange *e)
+{
+	struct rs_slice out;
+	enum rs_sasl_step step = rs_sasl_server_refused(
+		e->sasl, r->conf->oauth_scope, r->conf->oauth_configuration, &out);
+
+	e->waiting = false;
+	go_on(r, e, step, out);
+}
+
+static void on_token(void *arg, int rc, const char *user, const char *why)
+{
+	struct ask *q = arg;
+	struct rs_proc *r = q->proc;
+	struct auth_exchange *e = exchange_of(q);
+
+	if (rc == -RS_EAUTH)
+		rs_log(RS_LOG_INFO, "oauth-refused", "id", rs_log_id(q->session), "user",
+			q->name[0] ? q->name : NULL, "why", why, NULL);
+	if (e && rc == 0) {
+		auth_account(e, rs_slice_str(user));
+		auth_find_user(r, rs_slice_str(user), false, on_identity_user, q);
+		return;
+	}
+	if (e && rc == -RS_ETEMP)
+		auth_refuse(r, e, RS_POP3_CODE_SYS_TEMP);
+	else if (e)
+		refuse_token(r, e);
+	ask_free(q);
+}
+
+static void ask_token(struct rs_proc *r, struct auth_exchange *e)
+{
+	struct rs_slice user = rs_sasl_server_user(e->sasl);
+	struct rs_slice token = rs_sasl_server_secret(e->sasl);
+	struct auth *a = r->arg;
+	struct ask *q = ask_new(r, e);
+
+	auth_account(e, user);
+	if (token.n && a->oauth && (user.n == 0 || rs_user_name_clean(user, q->name) == 0))
+		rs_oauth_ask(a->oauth, token, q->name, on_token, q);
+	else
+		on_token(q, -RS_EAUTH, NULL, "none was given, or for a name that no user can have");
+}
+
 /* --- steps ---------------------------------------------------------------------------------- */
 
 /* `out` is the exchange's own: used before it goes. */
@@ -190,6 +238,8 @@ static void go_on(
 		auth_let_in(r, e, g_steal_pointer(&e->user));
 		break;
 	case RS_SASL_TOKEN:
+		ask_token(r, e);
+		break;
 	case RS_SASL_FAILED:
 		auth_refuse(r, e, RS_POP3_CODE_AUTH);
 		break;

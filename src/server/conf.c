@@ -47,6 +47,8 @@ static struct rs_conf *conf_new(void)
 	c->submission_rcpts = 100;
 	c->submission_rate = 600;
 	rs_rules_init(&c->rules);
+	c->oauth_user_claim = g_strdup("email");
+	c->oauth_cache_s = 300;
 	return c;
 }
 
@@ -55,7 +57,10 @@ void rs_conf_destroy(struct rs_conf **cp)
 	struct rs_conf *c = *cp;
 	char **texts[] = {&c->hostname, &c->state_dir, &c->run_dir, &c->user, &c->front_user,
 		&c->auth_user, &c->admin_group, &c->certificate, &c->key, &c->users, &c->query,
-		&c->mechanisms, &c->store_path, &c->client_ca};
+		&c->mechanisms, &c->store_path, &c->client_ca, &c->oauth_introspection,
+		&c->oauth_jwks, &c->oauth_issuer, &c->oauth_audience, &c->oauth_scope,
+		&c->oauth_user_claim, &c->oauth_client_secret, &c->oauth_ca_file,
+		&c->oauth_configuration};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(*texts[i]);

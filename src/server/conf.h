@@ -100,6 +100,16 @@ struct rs_conf {
 	enum rs_cleartext cleartext;
 	char *mechanisms; /* blank between, never NULL */
 	gboolean apop;
+	char *oauth_introspection; /* URL                             */
+	char *oauth_jwks;          /* URL, or a file where it begins with / */
+	char *oauth_issuer;
+	char *oauth_audience;
+	char *oauth_scope;
+	char *oauth_user_claim;    /* never NULL                      */
+	char *oauth_client_secret; /* file                            */
+	char *oauth_ca_file;
+	char *oauth_configuration; /* URL told to clients             */
+	guint oauth_cache_s;
 	/* [store] */
 	enum rs_store_type store_type;
 	char *store_path;         /* with %u %n %d */

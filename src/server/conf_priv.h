@@ -27,6 +27,8 @@ extern const struct conf_key conf_keys[];
 extern const size_t conf_keys_n;
 
 /* conf_login.c */
+/* k->min 1: or an absolute path. */
+const char *conf_set_oauth_url(struct rs_conf *c, const struct conf_key *k, const char *value);
 const char *conf_set_mechanisms(struct rs_conf *c, const struct conf_key *k, const char *value);
 /* When all is read: fill in what was not given, and refuse what does not go together. */
 int conf_login_whole(const char *name, struct rs_conf *c, struct rs_err *err) RS_MUST_USE;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "server/oauth.h"
 #include "server/sql_conn.h"
 
 static bool is_sql(const struct rs_conf *c)
@@ -48,7 +49,8 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 	case RS_ROLE_ADMIN: /* meets administrators and whoever reads the metrics: the same */
 		return RS_NEED_CLIENTS;
 	case RS_ROLE_AUTH: /* reads the users again when they change, or asks a database; hashes on threads */
-		return RS_NEED_READ | RS_NEED_THREADS | needs_of_users(c);
+		return RS_NEED_READ | RS_NEED_THREADS | needs_of_users(c) |
+		       (rs_oauth_asks(c) ? RS_NEED_CONNECT : 0);
 	case RS_ROLE_STORE: /* mail, on threads */
 		return RS_NEED_READ | RS_NEED_THREADS |
 		       (c->store_type == RS_STORE_MAILDIR ? RS_NEED_WRITE : 0);
@@ -61,10 +63,30 @@ unsigned rs_sandbox_needs(enum rs_role role, const struct rs_conf *c)
 	return 0;
 }
 
+/* Of the database, and of those who issue tokens. */
+static struct rs_sandbox_ports auth_ports(const struct rs_conf *c)
+{
+	struct rs_sandbox_ports p = {.n = 0};
+	uint16_t issuers[RS_OAUTH_URLS];
+	unsigned n = rs_oauth_ports(c, issuers);
+
+	if (is_sql(c))
+		p = sql_ports(c);
+	if (n && p.n == 0)
+		p.port[p.n++] = PORT_DNS;
+	for (unsigned i = 0; i < n; i++) {
+		if (p.n == G_N_ELEMENTS(p.port))
+			p.any = true; /* more databases than places: let all be */
+		else
+			p.port[p.n++] = issuers[i];
+	}
+	return p;
+}
+
 struct rs_sandbox_ports rs_sandbox_ports(enum rs_role role, const struct rs_conf *c)
 {
-	if (role == RS_ROLE_AUTH && is_sql(c) && needs_of_users(c) == RS_NEED_CONNECT)
-		return sql_ports(c);
+	if (role == RS_ROLE_AUTH)
+		return auth_ports(c);
 	if (role == RS_ROLE_RELAY)
 		return (struct rs_sandbox_ports){
 			.port = {(uint16_t)c->relay.port, PORT_DNS}, .n = 2};

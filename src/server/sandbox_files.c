@@ -109,6 +109,13 @@ static char *root_of(const char *template)
 	return path;
 }
 
+/* A file is replaced by renaming: its folder. NULL and URLs are passed over. */
+static void add_folder_of(struct folders *f, const char *file)
+{
+	if (file && file[0] == '/')
+		add(f, g_path_get_dirname(file), false);
+}
+
 /* Files a role reads when it asks others over the network: names, certificates, modules of libc. */
 static void add_network(struct folders *f)
 {
@@ -129,6 +136,11 @@ static void folders_of(enum rs_role role, const struct rs_conf *c, struct folder
 		add(f, g_strdup(*root), true);
 	if (role == RS_ROLE_AUTH && file && g_str_has_prefix(c->users, "passwd-file:"))
 		add(f, g_path_get_dirname(file), false);
+	if (role == RS_ROLE_AUTH) {
+		add_folder_of(f, c->oauth_jwks);
+		add_folder_of(f, c->oauth_client_secret);
+		add_folder_of(f, c->oauth_ca_file);
+	}
 	if (rs_sandbox_needs(role, c) & (RS_NEED_CONNECT | RS_NEED_LOCAL))
 		add_network(f);
 }

@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+import pop3_line
 import rs_serve
 import tap
 
@@ -35,31 +36,7 @@ def verifier(password, hash_name="sha256", iterations=4096, salt=b"sixteen octet
     return f"{iterations},{b64(salt)},{b64(stored)},{b64(server)}"
 
 
-class Line:
-    """A POP3 session: under TLS unless `plain`."""
-
-    def __init__(self, server, plain=False, context=None):
-        port = server.pop3_port if plain else server.pop3s_port
-        self.s = socket.create_connection(("127.0.0.1", port), 60)
-        if not plain:
-            if not context:
-                context = ssl.create_default_context(cafile=server.ca_file)
-            self.s = context.wrap_socket(self.s, server_hostname="localhost")
-        self.f = self.s.makefile("rwb", buffering=0)
-        assert self.f.readline().startswith(b"+OK")
-
-    def say(self, text):
-        self.f.write(text.encode() + b"\r\n")
-        return self.f.readline().decode().rstrip("\r\n")
-
-    def mechs(self):
-        assert self.say("CAPA").startswith("+OK")
-        found = ""
-        for text in iter(lambda: self.f.readline().decode().strip(), "."):
-            if text.startswith("SASL "):
-                found = text[5:]
-        return found
-
+class Line(pop3_line.Line):
     def scram(self, mech, user, password, flag="n", binding=b"", authzid="", cut=False):
         """The last reply; checks the server's signature on a success."""
         hash_name = "sha256" if "256" in mech else "sha1"
