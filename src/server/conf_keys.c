@@ -65,11 +65,6 @@ static const char *set_bool(struct rs_conf *c, const struct conf_key *k, const c
 	return NULL;
 }
 
-static const char *set_later(struct rs_conf *c, const struct conf_key *k, const char *value)
-{
-	return "is not built yet; remove the line";
-}
-
 /* --- keys with rules of their own ---------------------------------------------------------- */
 
 static const char *set_workers(struct rs_conf *c, const struct conf_key *k, const char *value)
