@@ -10,9 +10,10 @@
 #include "restanted/mailbox_of.h"
 #include "server/dest.h"
 
-static int copy_in(struct rs_deliv *d, struct rs_err *err)
+static int copy_in(struct rs_deliv *d, guint64 max, struct rs_err *err)
 {
 	static char buf[65536];
+	guint64 octets = 0;
 	ssize_t n;
 	bool first = true;
 	int rc = 0;
@@ -30,24 +31,28 @@ static int copy_in(struct rs_deliv *d, struct rs_err *err)
 		first = false;
 		if (end)
 			p = end + 1;
+		octets += (guint64)(n - (p - buf));
+		if (octets > max)
+			return rs_err_set(
+				err, RS_EINVAL, "the message is larger than [limits] message-size");
 		rc = rs_deliv_write(d, p, (size_t)(n - (p - buf)), err);
 	}
 	return rc;
 }
 
 static int deliver(
-	const char *mailbox, const struct rs_rules *rules, const char *head, struct rs_err *err)
+	const char *mailbox, const struct rs_conf *conf, const char *head, struct rs_err *err)
 {
 	struct rs_deliv *d = NULL;
 	struct rs_dest dest;
-	int rc = rs_dest_open(mailbox, rules, &dest, err);
+	int rc = rs_dest_open(mailbox, &conf->rules, &dest, err);
 
 	if (rc == 0)
 		rc = rs_deliv_begin(dest.m, NULL, &d, err);
 	if (rc == 0)
 		rc = rs_deliv_write(d, head, strlen(head), err);
 	if (rc == 0)
-		rc = copy_in(d, err);
+		rc = copy_in(d, conf->message_size, err);
 	if (rc == 0)
 		rc = rs_deliv_finish(d, err);
 	if (rc == 0)
@@ -87,7 +92,7 @@ int cmd_deliver(int argc, char **argv)
 	head = g_strdup_printf(
 		"Return-Path: <%s>\nDelivered-To: %s\n", sender ? sender : "", argv[1]);
 	if (rc == 0)
-		rc = deliver(mailbox, &conf->rules, head, &err);
+		rc = deliver(mailbox, conf, head, &err);
 	status = RS_EXIT_OK;
 	if (rc == -RS_ELIMIT) /* over quota: EX_TEMPFAIL or EX_CANTCREAT, as LMTP's 452 and 552 */
 		status = conf->quota_permanent ? RS_EXIT_CANNOT : RS_EXIT_TEMP;

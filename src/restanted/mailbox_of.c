@@ -10,8 +10,8 @@
 #include "maildir/subfolder.h"
 #include "server/userdb.h"
 
-int mailbox_text_of(
-	const struct rs_conf *conf, const char *address, bool any, char **out, struct rs_err *err)
+int mailbox_text_of(const struct rs_conf *conf, const char *address, bool delivery, char **out,
+	struct rs_err *err)
 {
 	struct rs_user *u = NULL;
 	char folder[RS_FOLDER_NAME_MAX + 1] = "";
@@ -21,8 +21,10 @@ int mailbox_text_of(
 	if (rs_user_name_clean(rs_slice_str(address), name) < 0)
 		return rs_err_set(err, RS_ENOENT, "there is no user %s", address);
 	rc = rs_userdb_find_now(conf, name, &u, err);
-	if (rc == -RS_ENOENT && rs_user_name_split(name, folder, any))
+	if (rc == -RS_ENOENT && rs_user_name_split(name, folder, delivery))
 		rc = rs_userdb_find_now(conf, name, &u, err);
+	if (rc == 0 && delivery && u->disabled)
+		rc = rs_err_set(err, RS_ENOENT, "the mailbox of %s is disabled", u->name);
 	if (rc == 0)
 		rc = rs_mailbox_text(u, conf->store_path, folder, out, err);
 	rs_user_free(u);

@@ -5,9 +5,9 @@
 #include "server/conf.h"
 #include "server/mailbox.h"
 
-/* The store's name for it (server/mailbox.h), owned by the caller. `any`: as mail is taken in, what stands behind
- * "+" need not be a folder's name. -RS_ENOENT: no such user. */
-int mailbox_text_of(const struct rs_conf *conf, const char *address, bool any, char **out,
+/* The store's name for it (server/mailbox.h), owned by the caller. `delivery`: as mail is taken in, what stands
+ * behind "+" need not be a folder's name, and a disabled user gets none. -RS_ENOENT: no such user. */
+int mailbox_text_of(const struct rs_conf *conf, const char *address, bool delivery, char **out,
 	struct rs_err *err) RS_MUST_USE;
 /* Path, rules and, for user+folder, the folder. -RS_ENOENT: no such user. rs_mailbox_finish, also after
  * failure. */

@@ -212,4 +212,25 @@ def _():
         assert len(os.listdir(root + "/new")) == 1 and os.listdir(root + "/tmp") == [], os.listdir(root + "/tmp")
 
 
+@tap.case("restanted deliver keeps to the same rules: disabled, too large, user+folder")
+def _():
+    import subprocess
+    with rs_serve.Restanted(USERS, limits={"message-size": "10k"}) as s:
+        with open(s.path("users"), "a") as f:
+            f.write("off@example.org:{PLAIN}x::::::disabled=yes\n")
+
+        def deliver(address, octets):
+            return subprocess.run([s.program, "deliver", "-c", s.conf, "-f", "peer@example.net", address], input=octets,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT).returncode
+
+        assert deliver("off@example.org", b"Subject: x\n\nx\n") == 67
+        assert deliver("nobody@example.org", b"x\n") == 67
+        assert deliver("u0@example.org", b"x" * 10241) == 65
+        assert kept(s, "u0@example.org") == 0
+        assert deliver("u0@example.org", b"From anna Mon\nSubject: x\n\nx\n") == 0
+        assert deliver("u0+tag@example.org", b"Subject: x\n\nx" + b"y" * 10000) == 0
+        assert octets_of(s, "u0@example.org")[0].startswith(b"Return-Path: <peer@example.net>\nDelivered-To: u0@")
+        assert kept(s, "u0@example.org") == 2 and not os.listdir(s.mailbox("u0@example.org") + "/tmp")
+
+
 tap.run()
