@@ -507,6 +507,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize n)
 		close(fd);
 		image_make();
 		atexit(remove_users);
+		atexit(uv_library_shutdown);    /* threads end before what they use does */
 		(void)signal(SIGPIPE, SIG_IGN); /* as roles do */
 		rs_log_init("fuzz", false, -1); /* says nothing */
 		begun = true;
