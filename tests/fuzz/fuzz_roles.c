@@ -6,6 +6,7 @@
  * octets each (numbers small, or all bits set; sessions that are there), or any octets; with or without a
  * descriptor. A handler that refuses ends the link, as server/link.c does, and the peer comes anew. */
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -506,6 +507,8 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize n)
 		FUZZ_LAW(fd >= 0);
 		close(fd);
 		image_make();
+		(void)OPENSSL_init_crypto(
+			OPENSSL_INIT_NO_ATEXIT, NULL); /* threads may still hash */
 		atexit(remove_users);
 		atexit(uv_library_shutdown);    /* threads end before what they use does */
 		(void)signal(SIGPIPE, SIG_IGN); /* as roles do */
