@@ -225,6 +225,28 @@ def _():
         s.pop3_wait(2)
 
 
+@tap.case("the real Exim: its clients log in here; refused ones cannot send")
+def _():
+    peers.need_root()
+    with Server() as s, peers.Exim(s.path("run/sasl")) as exim:
+        for mechanism in ("PLAIN", "LOGIN"):
+            c = postfix_client(exim)
+            c.ehlo()
+            assert mechanism in c.esmtp_features["auth"], c.esmtp_features
+            c.user, c.password = ANNA, "wrong"
+            try:
+                c.auth(mechanism, getattr(c, "auth_" + mechanism.lower()))
+                raise AssertionError("it was let in")
+            except smtplib.SMTPAuthenticationError as e:
+                assert e.smtp_code == 535, e
+            assert c.mail(ANNA)[0] == 250 and c.rcpt("ben@example.org")[0] == 550
+            c.rset()
+            c.password = "secret"
+            assert c.auth(mechanism, getattr(c, "auth_" + mechanism.lower()))[0] == 235
+            assert c.sendmail(ANNA, ["ben@example.org"], b"Subject: by Exim\r\n\r\nHello\r\n") == {}
+            c.quit()
+
+
 @tap.case("in a circle: submission, relay with a login at Postfix, which asks us, and LMTP back")
 def _():
     peers.need_root()

@@ -509,6 +509,66 @@ exec postfix start-fg
         wait_port(self.port, process, self.log)
 
 
+class Exim(Peer):
+    """Takes mail by SMTP on self.port from those who log in, under TLS, at the SASL service `sasl`, and throws it
+    away."""
+    package = "exim4-daemon-heavy"
+
+    def __init__(self, sasl):
+        super().__init__([])
+        self.sasl = sasl
+
+    def start(self):
+        self.ca_file, key = make_certificate(self.folder)
+        os.chmod(key, 0o644)
+        self.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
+                   "Debian-exim:x:64004:64004::/var/spool/exim4:/usr/sbin/nologin\n"
+                   "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n")
+        self.write("etc/group", "root:x:0:\nnogroup:x:65534:\nDebian-exim:x:64004:\n")
+        self.write("etc/exim4/exim4.conf", f"""
+keep_environment =
+primary_hostname = mx.example.org
+spool_directory = /var/spool/exim4
+log_file_path = syslog
+syslog_facility = mail
+host_lookup =
+rfc1413_query_timeout = 0s
+tls_advertise_hosts = *
+tls_certificate = {self.ca_file}
+tls_privatekey = {key}
+auth_advertise_hosts = ${{if eq{{$tls_in_cipher}}{{}}{{}}{{*}}}}
+acl_smtp_rcpt = rcpt
+begin acl
+rcpt:
+  accept authenticated = *
+  deny message = log in first
+begin routers
+all:
+  driver = redirect
+  data = :blackhole:
+begin authenticators
+plain:
+  driver = dovecot
+  public_name = PLAIN
+  server_socket = {self.sasl}
+  server_set_id = $auth1
+login:
+  driver = dovecot
+  public_name = LOGIN
+  server_socket = {self.sasl}
+  server_set_id = $auth1
+""")
+        run = self.write("run.sh", f"""#!/bin/bash
+mount -t tmpfs tmpfs /var
+mkdir -p /var/spool/exim4 /var/log /var/tmp
+chown Debian-exim /var/spool/exim4
+exec /usr/sbin/exim4 -bdf -v -oX 127.0.0.1.{self.port} -oP /var/spool/exim4/pid
+""")
+        os.chmod(run, 0o755)
+        process = self.spawn(run, extra=os.path.join(self.folder, "etc"))
+        wait_port(self.port, process, self.log)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "postfix":
         with Postfix("inet:127.0.0.1:9") as running:

@@ -25,7 +25,7 @@ unpack() { # NAME
 	[ -e "$top/$1/ready" ] && return 0
 	fetch "$1" >"$top/$1.log" 2>&1 || { tail -n 5 "$top/$1.log" >&2; return 1; }
 	for deb in "$top/$1"/arch/*.deb; do
-		[[ $(basename "$deb") =~ $unwanted ]] && continue
+		[[ $(basename "$deb") =~ $unwanted && $(basename "$deb") != "$1"_* ]] && continue
 		dpkg -x "$deb" "$top/$1/root" || return 1
 	done
 	rm -rf "$top/$1/arch"
