@@ -267,6 +267,27 @@ int rs_user_table_read(
 	return rc;
 }
 
+int rs_user_table_parse(const char *path, const void *octets, size_t n, struct rs_user_table **out,
+	struct rs_err *err)
+{
+	struct rs_user_table *t = g_new0(struct rs_user_table, 1);
+	int rc;
+
+	t->mix = rs_password_mix_new();
+	t->room = n + 1;
+	t->text_n = n;
+	t->text = g_malloc0(t->room);
+	if (n)
+		memcpy(t->text, octets, n);
+	grow(t);
+	rc = parse(t, path, err);
+	if (rc < 0)
+		rs_user_table_destroy(&t);
+	else
+		*out = t;
+	return rc;
+}
+
 void rs_user_table_destroy(struct rs_user_table **t)
 {
 	if (!*t)

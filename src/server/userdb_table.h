@@ -26,6 +26,9 @@ bool rs_file_id_same(const struct rs_file_id *a, const struct rs_file_id *b);
 /* -RS_ECONFIG with file and line. *id: the state that was read. */
 int rs_user_table_read(const char *path, struct rs_user_table **out, struct rs_file_id *id,
 	struct rs_err *err) RS_MUST_USE;
+/* The same of `n` octets; `path` is for errors. */
+int rs_user_table_parse(const char *path, const void *octets, size_t n, struct rs_user_table **out,
+	struct rs_err *err) RS_MUST_USE;
 void rs_user_table_destroy(struct rs_user_table **t);
 
 struct rs_password_mix *rs_user_table_mix(const struct rs_user_table *t); /* lent */
