@@ -98,11 +98,13 @@ static void ask(struct sasl *p, struct request *r, const struct rs_sasls_event *
 		fail(p, r, true);
 }
 
-/* Is it about mail, and may the password be sent as it is? */
+/* Is it about mail, and may the password or token be sent as it is? */
 static bool may_use(const struct sasl *p, const struct rs_sasls_event *ev)
 {
 	enum rs_cleartext clear = proc_of(p)->conf->cleartext;
-	bool plain = rs_slice_ieq_str(ev->mech, "PLAIN") || rs_slice_ieq_str(ev->mech, "LOGIN");
+	bool plain = rs_slice_ieq_str(ev->mech, "PLAIN") || rs_slice_ieq_str(ev->mech, "LOGIN") ||
+		     rs_slice_ieq_str(ev->mech, "XOAUTH2") ||
+		     rs_slice_ieq_str(ev->mech, "OAUTHBEARER");
 	bool loopback = rs_slice_eq_str(ev->peer, "127.0.0.1") || rs_slice_eq_str(ev->peer, "::1");
 
 	if (!rs_slice_ieq_str(ev->service, "smtp"))
@@ -376,12 +378,11 @@ void front_sasl_tick(struct rs_conn *c)
 
 void front_sasl_begin(struct rs_conn *c)
 {
-	const struct rs_conf *conf = c->front->proc->conf;
 	struct sasl *p = g_new0(struct sasl, 1);
 	uint8_t chance[16];
 
 	p->conn = c;
-	p->cfg.mechs = conf->mechanisms;
+	p->cfg.mechs = c->front->mechs[0][0]; /* the MTA tells neither channel nor certificate */
 	p->cfg.pid = (uint64_t)getpid();
 	p->cfg.connection = c->id >> RS_MSG_TXN_BITS;
 	p->cfg.limits = rs_sasls_limits_default;

@@ -42,7 +42,8 @@ JsonObject *rs_json_object(struct rs_slice text)
 	g_autoptr(JsonParser) parser = json_parser_new_immutable();
 	JsonNode *root;
 
-	if (!shallow(text) || !g_utf8_validate_len((const char *)text.p, text.n, NULL) ||
+	if (text.n == 0 || !shallow(text) ||
+		!g_utf8_validate_len((const char *)text.p, text.n, NULL) ||
 		!json_parser_load_from_data(parser, (const char *)text.p, (gssize)text.n, NULL))
 		return NULL;
 	root = json_parser_get_root(parser);
