@@ -124,8 +124,12 @@ class Load:
             pop = poplib.POP3_SSL("localhost", self.server.pop3s_port, context=context, timeout=30)
         else:
             pop = poplib.POP3("127.0.0.1", self.server.pop3_port, timeout=30)
-        pop.user(user)
-        pop.pass_(self.users[user])
+        try:
+            pop.user(user)
+            pop.pass_(self.users[user])
+        except BROKEN:
+            pop.close()
+            raise
         return pop
 
     def fetch(self, user, r):
@@ -148,8 +152,9 @@ class Load:
                     pop.close()
                 else:
                     self.quit(user, pop, marked)
-            except BROKEN:
-                self.broken += 1
+            except BROKEN as e:
+                # a session that hung up may have the maildrop until its end is noticed
+                self.broken += "IN-USE" not in str(e)
                 if pop:
                     pop.close()
                 time.sleep(0.02)
