@@ -50,6 +50,7 @@ struct relay_txn {
 	struct rs_buf pending;      /* of the message, not yet with the engine */
 	uint64_t octets;
 	bool mail_sent;
+	bool told;       /* the relay has answered something: it cannot begin anew */
 	bool data_begun; /* the front sends the message */
 	bool data_sent;  /* DATA is out */
 	bool going;      /* 354 */
@@ -78,7 +79,8 @@ bool relay_txn_data(struct relay_txn *t, struct rs_slice octets);
 void relay_txn_end(struct relay_txn *t); /* the message is whole; the transaction may be freed */
 void relay_txn_push(struct relay_txn *t);
 void relay_txn_event(struct relay_txn *t, const struct rs_smtpc_event *ev);
-/* The connection is gone; `why` for the person who waits. */
-void relay_txn_lost(struct relay_txn *t, const struct relay_answer *why);
+/* The connection is gone; `why` for the person who waits. `stale`: it had been kept, and may have been closed at the
+ * other end before. */
+void relay_txn_lost(struct relay_txn *t, const struct relay_answer *why, bool stale);
 
 #endif

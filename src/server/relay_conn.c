@@ -57,6 +57,7 @@ struct relay_conn {
 	bool writing;
 	bool ready;
 	bool reset_due;
+	bool kept; /* the transaction is not its first */
 	bool stepping;
 	struct rs_buf in;
 	char why[256]; /* the last thing that went wrong */
@@ -115,7 +116,7 @@ static void end(struct relay_conn *c, const struct relay_answer *a)
 	if (c->naming)
 		(void)uv_cancel((uv_req_t *)&c->names);
 	if (t)
-		relay_txn_lost(t, a);
+		relay_txn_lost(t, a, c->ready && c->kept);
 }
 
 static void failed(struct relay_conn *c, const char *why)
@@ -595,7 +596,9 @@ struct relay_conn *relay_conn_take(struct relay *r, struct relay_txn *txn)
 		if (!at->txn && at->state == TALKING && at->ready)
 			c = at;
 	}
-	if (!c && r->conns->len < RELAY_CONNS_MAX)
+	if (c)
+		c->kept = true;
+	else if (r->conns->len < RELAY_CONNS_MAX)
 		c = conn_new(r);
 	if (c)
 		c->txn = txn;

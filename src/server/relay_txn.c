@@ -263,6 +263,7 @@ static void on_final(struct relay_txn *t, const struct rs_smtpc_event *ev)
 
 void relay_txn_event(struct relay_txn *t, const struct rs_smtpc_event *ev)
 {
+	t->told |= ev->kind != RS_M_RESET;
 	switch (ev->kind) {
 	case RS_M_MAIL:
 		if (ev->code / 100 != 2) {
@@ -290,11 +291,26 @@ void relay_txn_event(struct relay_txn *t, const struct rs_smtpc_event *ev)
 	}
 }
 
-void relay_txn_lost(struct relay_txn *t, const struct relay_answer *why)
+/* With another connection, where the relay has not said a word yet; false: there is none. */
+static bool begin_anew(struct relay_txn *t)
+{
+	t->conn = relay_conn_take(t->relay, t);
+	if (!t->conn)
+		return false;
+	t->mail_sent = false;
+	for (guint i = 0; i < t->waiting->len; i++)
+		g_array_index(t->waiting, struct relay_rcpt, i).sent = false;
+	relay_conn_step(t->conn);
+	return true;
+}
+
+void relay_txn_lost(struct relay_txn *t, const struct relay_answer *why, bool stale)
 {
 	size_t held = rs_buf_n(&t->pending);
 
 	t->conn = NULL;
+	if (stale && !t->told && t->answer.code == 0 && begin_anew(t))
+		return;
 	if (t->answer.code == 0)
 		t->answer = *why;
 	refuse_waiting(t);

@@ -401,4 +401,35 @@ def _():
         c.close()
 
 
+@tap.case("a kept connection that the relay has closed meanwhile: the next one takes its place, nobody notices")
+def _():
+    with FakeSmtp() as relay, Server(relay) as s:
+        c = s.client()
+        for n in range(3):
+            assert c.sendmail(ANNA, [BEN, "x@example.net"], MESSAGE) == {}
+            relay.hang_up_once = {"MAIL"}
+        assert relay.connections == 3 and len(relay.messages) == 3 and len(s.kept(BEN)) == 3
+        relay.hang_up_once = {"RCPT"} # MAIL was answered: that is no stale connection
+        assert c.sendmail(ANNA, [BEN, "x@example.net"], MESSAGE)["x@example.net"][0] == 451
+        c.close()
+
+
+@tap.case("a reload in the middle of a message: the session goes on with the roles it has")
+def _():
+    with FakeSmtp() as relay, Server(relay) as s:
+        c = s.client()
+        c.ehlo()
+        c.mail(ANNA)
+        assert c.rcpt(BEN)[0] == 250 and c.rcpt("x@example.net")[0] == 250
+        subprocess.run([s.program, "reload", "-c", s.conf], check=True, stdout=subprocess.DEVNULL)
+        assert c.data(MESSAGE)[0] == 250
+        assert c.sendmail(ANNA, [BEN, "y@example.net"], MESSAGE) == {}
+        with s.client() as new:
+            assert new.sendmail(ANNA, [BEN, "z@example.net"], MESSAGE) == {}
+        assert [m[1] for m in relay.messages] == [["x@example.net"], ["y@example.net"], ["z@example.net"]]
+        assert len(s.kept(BEN)) == 3
+        c.quit()
+        s.wait_log("generation-ended")
+
+
 tap.run()

@@ -18,6 +18,7 @@ CAPS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 10000000", "ENHANCEDSTATUSCO
 class FakeSmtp:
     def __init__(self, tls=None, certificate=None, users=None, caps=CAPS, refuse=None, hold=(), hang_up=()):
         self.tls, self.certificate, self.users, self.caps = tls, certificate, users, caps
+        self.hang_up_once = set()
         self.refuse, self.hold, self.hang_up = dict(refuse or {}), set(hold), set(hang_up)
         self.messages, self.logins, self.connections, self.commands = [], [], 0, []
         self.stop = threading.Event()
@@ -97,6 +98,10 @@ class Session:
             self.commands.append(text)
             self.server.commands.append(text)
             verb = text.split()[0].upper()
+            if verb in self.server.hang_up_once:
+                self.server.hang_up_once.discard(verb)
+                self.s.shutdown(socket.SHUT_RDWR)
+                return
             if verb in self.server.hang_up:
                 self.s.shutdown(socket.SHUT_RDWR)
                 return
