@@ -13,7 +13,7 @@
 #define BATCH_US         (200 * 1000)
 #define BATCH_N_MAX      1024u /* then the reader waits for the committer */
 #define BATCH_OCTETS_MAX (64u << 20)
-#define WINDOW_FIRST     (1u << 20) /* octets of bodies in flight */
+#define WINDOW_FIRST     (4u << 20) /* octets of bodies in flight */
 #define WINDOW_MAX       (256u << 20)
 #define SIZE_GUESS       16384u /* of a message whose size is not known */
 #define TURN_MIN_US      5000

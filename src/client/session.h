@@ -10,7 +10,7 @@
 
 /* Octets of commands that may be unanswered at a time. Reading never stops for writing (net.h), so this
  * is no matter of deadlock; it bounds what is lost when a connection breaks. */
-#define RS_SESSION_WINDOW 32768u
+#define RS_SESSION_WINDOW 262144u
 
 /* Beside RS_CAP_*, in what is remembered of a server: it takes AUTH PLAIN. */
 #define RS_SESSION_PLAIN 0x10000u

@@ -1,6 +1,6 @@
-/* cmd_check.c - restante check: fetch new mail of the accounts, one after the other.
- * The fetching blocks, so it has a thread of its own; the main thread waits for signals and draws
- * the progress. Ctrl-C and SIGTERM cancel: what is durable stays, nothing is lost; a second one
+/* cmd_check.c - restante check: fetch new mail of the accounts, some side by side.
+ * The fetching blocks, so each account has a thread of its own; the main thread waits for signals, draws
+ * the progress and tells how each went. Ctrl-C and SIGTERM cancel: what is durable stays, nothing is lost; a second one
  * ends the program at once, which loses nothing either. */
 #include "restante/restante.h"
 
@@ -15,23 +15,41 @@
 
 #define DRAW_MS 100u
 
+#define EVENT_MS    500u
+#define AT_ONCE_MAX 8u /* accounts side by side; a server that hangs stops only its own */
+
+struct all;
+
+/* One account. */
 struct check {
+	struct all *all;
+	const char *name;
+	gint64 began_us;
+	struct rs_secret *password;
+	struct rs_fetch fetch;
+	struct rs_fetch_report report;
+	GString *would;  /* --dry-run: lines of what would be done */
+	GThread *thread; /* NULL: not started, or ended */
+	int status;
+	GMutex lock; /* over `latest`, which the fetching thread writes */
+	struct rs_fetch_progress latest;
+};
+
+struct all {
 	/* options */
 	gboolean json;
 	gboolean quiet;
 	gboolean dry_run;
 	gboolean now;
+	gboolean events; /* --progress */
 	/* what happens */
+	const struct rs_places *places;
 	GCancellable *cancel;
 	GMainLoop *loop;
-	bool draw;        /* progress on the terminal   */
-	const char *name; /* of the account being checked */
-	gint64 began_us;
-	struct rs_fetch fetch;
-	struct rs_fetch_report report;
-	GString *would; /* --dry-run: lines of what would be done */
-	GMutex lock;    /* over `latest`, which the fetching thread writes */
-	struct rs_fetch_progress latest;
+	bool draw;         /* progress on the terminal */
+	GPtrArray *checks; /* struct check, as the accounts stand */
+	guint next;        /* of checks, to be started */
+	guint running;
 };
 
 /* --- progress -------------------------------------------------------------------------------- */
@@ -90,29 +108,93 @@ static char *progress_words(const char *name, const struct rs_fetch_progress *p)
 	return g_strdup("");
 }
 
-static void clear_line(const struct check *c)
+static void clear_line(const struct all *all)
 {
-	if (c->draw)
+	if (all->draw)
 		(void)fputs("\r\033[K", stderr);
 }
 
-static gboolean draw(gpointer data)
+static struct rs_fetch_progress latest(struct check *c)
 {
-	struct check *c = data;
 	struct rs_fetch_progress p;
-	g_autofree char *words = NULL;
-	g_autofree char *cut = NULL;
 
 	g_mutex_lock(&c->lock);
 	p = c->latest;
 	g_mutex_unlock(&c->lock);
 	/* by the clock, so that one sees it stand still when the server is silent */
 	p.seconds = (double)(g_get_monotonic_time() - c->began_us) / G_USEC_PER_SEC;
+	return p;
+}
+
+/* The account to be shown: one that receives, else the first that runs. NULL: none does. */
+static struct check *to_show(const struct all *all)
+{
+	struct check *first = NULL;
+
+	for (guint i = 0; i < all->checks->len; i++) {
+		struct check *c = all->checks->pdata[i];
+
+		if (!c->thread)
+			continue;
+		if (latest(c).phase == RS_FETCH_RETRIEVE)
+			return c;
+		first = first ? first : c;
+	}
+	return first;
+}
+
+static gboolean draw(gpointer data)
+{
+	struct all *all = data;
+	struct check *c = to_show(all);
+	g_autofree char *words = NULL;
+	g_autofree char *line = NULL;
+	g_autofree char *cut = NULL;
+	struct rs_fetch_progress p;
+
+	if (!c)
+		return G_SOURCE_CONTINUE;
+	p = latest(c);
 	words = progress_words(c->name, &p);
-	cut = rs_columns_cut(words, rs_terminal(NULL) - 1);
-	clear_line(c);
+	if (all->running > 1)
+		line = g_strdup_printf(P_("%s (and %u other account)", "%s (and %u other accounts)",
+					       all->running - 1),
+			words, all->running - 1);
+	cut = rs_columns_cut(line ? line : words, rs_terminal(NULL) - 1);
+	clear_line(all);
 	(void)fputs(cut, stderr);
 	(void)fflush(stderr);
+	return G_SOURCE_CONTINUE;
+}
+
+/* --progress: one JSON object an account that runs. */
+static gboolean tell_events(gpointer data)
+{
+	static const char *const phases[] = {
+		"connect", "login", "listing", "retrieve", "delete", "done"};
+	struct all *all = data;
+
+	for (guint i = 0; i < all->checks->len; i++) {
+		struct check *c = all->checks->pdata[i];
+		g_autoptr(GString) line = g_string_new("{\"event\":\"progress\"");
+		char seconds[G_ASCII_DTOSTR_BUF_SIZE];
+		struct rs_fetch_progress p;
+
+		if (!c->thread)
+			continue;
+		p = latest(c);
+		rs_json_key(line, "account");
+		rs_json_str(line, c->name);
+		g_string_append_printf(line,
+			",\"phase\":\"%s\",\"received\":%u,\"stored\":%u,\"of\":%u,\"bytes\":"
+			"%" G_GUINT64_FORMAT ",\"bytes_total\":%" G_GUINT64_FORMAT
+			",\"seconds\":%s",
+			phases[p.phase], p.received_n, p.done_n, p.total_n, p.octets,
+			p.octets_total,
+			g_ascii_formatd(seconds, sizeof(seconds), "%.3f", p.seconds));
+		rs_say("%s}\n", line->str);
+		(void)fflush(stdout);
+	}
 	return G_SOURCE_CONTINUE;
 }
 
@@ -171,7 +253,7 @@ static void on_would(void *arg, const struct rs_fetch_item *item)
 	g_autofree char *uid = rs_clean_line(raw);
 	g_autofree char *size = item->size == UINT64_MAX ? NULL : size_words(item->size);
 
-	if (c->json)
+	if (c->all->json)
 		would_json(c, item, uid);
 	else
 		g_string_append_printf(c->would, "%s: %s: %u%s%s (%s)\n", c->name,
@@ -233,7 +315,7 @@ static void warn(const struct check *c)
 
 	for (guint i = 0; i < RS_FETCH_NOTICE_N && r->notice[i][0]; i++)
 		rs_complain("%s: %s", c->name, r->notice[i]);
-	if (r->waiting_n && !c->dry_run)
+	if (r->waiting_n && !c->all->dry_run)
 		rs_complain(
 			P_("%s: by the changed policy %u message goes from the server at the next "
 			   "check; to see it: restante check --dry-run",
@@ -281,14 +363,14 @@ static int report(struct check *c)
 				"later check tries again",
 				r->refused_n),
 			r->refused_n);
-	if (c->dry_run)
+	if (c->all->dry_run)
 		rs_say("%s", c->would->str);
-	if (c->json) {
+	if (c->all->json) {
 		say_json(c);
 		warn(c);
 		return rs_exit_of(r->error);
 	}
-	if (!c->quiet && !c->dry_run && (!r->error || r->new_n))
+	if (!c->all->quiet && !c->all->dry_run && (!r->error || r->new_n))
 		say_counts(c);
 	warn(c);
 	if (r->error)
@@ -298,9 +380,22 @@ static int report(struct check *c)
 
 /* --- one account ----------------------------------------------------------------------------- */
 
+static void start_more(struct all *all);
+
+/* In the main thread. */
 static gboolean on_end(gpointer data)
 {
-	g_main_loop_quit(((struct check *)data)->loop);
+	struct check *c = data;
+	struct all *all = c->all;
+
+	g_thread_join(c->thread);
+	c->thread = NULL;
+	all->running--;
+	clear_line(all);
+	c->status = report(c);
+	start_more(all);
+	if (!all->running)
+		g_main_loop_quit(all->loop);
 	return G_SOURCE_REMOVE;
 }
 
@@ -313,52 +408,65 @@ static gpointer fetch_thread(gpointer data)
 	return NULL;
 }
 
-static void fetch(struct check *c)
+/* The password first, in the main thread: its command may ask at the terminal. */
+static void start(struct check *c)
 {
-	guint timer = c->draw ? g_timeout_add(DRAW_MS, draw, c) : 0;
-	GThread *thread = g_thread_new("fetch", fetch_thread, c);
-
-	g_main_loop_run(c->loop);
-	g_thread_join(thread);
-	if (timer)
-		g_source_remove(timer);
-	clear_line(c);
+	c->began_us = g_get_monotonic_time();
+	c->report.error =
+		rs_account_password(c->all->places, c->fetch.account, &c->password, &c->report.err);
+	if (c->report.error) {
+		c->status = report(c);
+		return;
+	}
+	c->fetch.password = c->password;
+	c->thread = g_thread_new("fetch", fetch_thread, c);
+	c->all->running++;
 }
 
-static int check_account(
-	struct check *c, const struct rs_places *places, const struct rs_account *a)
+static void start_more(struct all *all)
 {
-	struct rs_secret *password = NULL;
+	while (all->next < all->checks->len && all->running < AT_ONCE_MAX &&
+		!g_cancellable_is_cancelled(all->cancel))
+		start(all->checks->pdata[all->next++]);
+}
 
+static struct check *check_new(struct all *all, const struct rs_account *a)
+{
+	struct check *c = g_new0(struct check, 1);
+
+	c->all = all;
 	c->name = a->name;
-	c->began_us = g_get_monotonic_time();
 	c->latest = (struct rs_fetch_progress){.phase = RS_FETCH_CONNECT};
-	c->report = (struct rs_fetch_report){0};
+	c->would = g_string_new(NULL);
+	g_mutex_init(&c->lock);
 	c->fetch = (struct rs_fetch){.account = a,
-		.places = places,
-		.cancel = c->cancel,
+		.places = all->places,
+		.cancel = all->cancel,
 		.progress = on_progress,
 		.progress_arg = c,
-		.at_once = c->now,
-		.dry_run = c->dry_run ? on_would : NULL,
+		.at_once = all->now,
+		.dry_run = all->dry_run ? on_would : NULL,
 		.dry_run_arg = c};
-	g_string_truncate(c->would, 0);
-	c->report.error = rs_account_password(places, a, &password, &c->report.err);
-	if (!c->report.error) {
-		c->fetch.password = password;
-		fetch(c);
-	}
-	rs_secret_destroy(&password);
-	return report(c);
+	return c;
+}
+
+static void check_free(gpointer data)
+{
+	struct check *c = data;
+
+	rs_secret_destroy(&c->password);
+	g_string_free(c->would, TRUE);
+	g_mutex_clear(&c->lock);
+	g_free(c);
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */
 
 static gboolean on_signal(gpointer data)
 {
-	struct check *c = data;
+	struct all *all = data;
 
-	g_cancellable_cancel(c->cancel);
+	g_cancellable_cancel(all->cancel);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGTERM, SIG_DFL);
 	return G_SOURCE_CONTINUE;
@@ -384,14 +492,33 @@ static GPtrArray *chosen(const GPtrArray *accounts, char **names)
 	return g_steal_pointer(&list);
 }
 
-static int check_all(struct check *c, const struct rs_places *places, char **names)
+/* All that were put into all->checks; the first status that is not 0. */
+static int run_checks(struct all *all)
+{
+	guint draws = all->draw ? g_timeout_add(DRAW_MS, draw, all) : 0;
+	guint events = all->events ? g_timeout_add(EVENT_MS, tell_events, all) : 0;
+	int status = RS_EXIT_DONE;
+
+	start_more(all);
+	if (all->running)
+		g_main_loop_run(all->loop);
+	if (draws)
+		g_source_remove(draws);
+	if (events)
+		g_source_remove(events);
+	for (guint i = 0; i < all->checks->len && !status; i++)
+		status = ((struct check *)all->checks->pdata[i])->status;
+	return status;
+}
+
+static int check_all(struct all *all, char **names)
 {
 	g_autoptr(GPtrArray) accounts = NULL;
 	g_autoptr(GPtrArray) list = NULL;
 	struct rs_err err;
-	int status = RS_EXIT_DONE;
+	int status;
 
-	if (rs_accounts_load(places, &accounts, &err) < 0)
+	if (rs_accounts_load(all->places, &accounts, &err) < 0)
 		return rs_fail(&err);
 	if (!accounts->len) {
 		rs_complain(_("there is no account yet; to add one: restante account add"));
@@ -400,24 +527,27 @@ static int check_all(struct check *c, const struct rs_places *places, char **nam
 	list = chosen(accounts, names);
 	if (!list)
 		return RS_EXIT_CONFIG;
-	for (guint i = 0; i < list->len && !g_cancellable_is_cancelled(c->cancel); i++) {
-		int one = check_account(c, places, list->pdata[i]);
-
-		status = status ? status : one;
-	}
+	all->checks = g_ptr_array_new_with_free_func(check_free);
+	for (guint i = 0; i < list->len; i++)
+		g_ptr_array_add(all->checks, check_new(all, list->pdata[i]));
+	status = run_checks(all);
+	g_ptr_array_unref(all->checks);
 	return status;
 }
 
 static int run(const struct rs_command *self, int argc, char **argv)
 {
-	struct check c = {.draw = false};
+	struct all all = {.draw = false};
 	const GOptionEntry entries[] = {
-		{"json", 0, 0, G_OPTION_ARG_NONE, &c.json, N_("One JSON object an account"), NULL},
-		{"dry-run", 'n', 0, G_OPTION_ARG_NONE, &c.dry_run,
+		{"json", 0, 0, G_OPTION_ARG_NONE, &all.json, N_("One JSON object an account"),
+			NULL},
+		{"progress", 0, 0, G_OPTION_ARG_NONE, &all.events,
+			N_("With --json: lines on the way, too"), NULL},
+		{"dry-run", 'n', 0, G_OPTION_ARG_NONE, &all.dry_run,
 			N_("Only list what would be fetched and deleted"), NULL},
-		{"now", 0, 0, G_OPTION_ARG_NONE, &c.now,
+		{"now", 0, 0, G_OPTION_ARG_NONE, &all.now,
 			N_("Do not wait, although the server asked for it"), NULL},
-		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &c.quiet, N_("Say nothing unless it fails"),
+		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &all.quiet, N_("Say nothing unless it fails"),
 			NULL},
 		{NULL},
 	};
@@ -425,29 +555,27 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	struct rs_err err;
 	guint signals[2];
 	int status = rs_options(self, entries,
-		_("Without NAME all accounts are checked, one after the other. It can be stopped "
-		  "at\n"
-		  "any moment: no message is lost, and none comes twice."),
+		_("Without NAME all accounts are checked, side by side. It can be stopped at any\n"
+		  "moment: no message is lost, and none comes twice."),
 		&argc, &argv);
 
 	if (status)
 		return status;
+	if (all.events && !all.json)
+		return rs_usage(self, _("--progress goes with --json"));
 	if (rs_places_find(&places, &err) < 0)
 		return rs_fail(&err);
-	c.draw = !c.json && !c.quiet && rs_is_terminal(STDERR_FILENO);
-	c.cancel = g_cancellable_new();
-	c.loop = g_main_loop_new(NULL, FALSE);
-	c.would = g_string_new(NULL);
-	g_mutex_init(&c.lock);
-	signals[0] = g_unix_signal_add(SIGINT, on_signal, &c);
-	signals[1] = g_unix_signal_add(SIGTERM, on_signal, &c);
-	status = check_all(&c, &places, argv + 1);
+	all.places = &places;
+	all.draw = !all.json && !all.quiet && rs_is_terminal(STDERR_FILENO);
+	all.cancel = g_cancellable_new();
+	all.loop = g_main_loop_new(NULL, FALSE);
+	signals[0] = g_unix_signal_add(SIGINT, on_signal, &all);
+	signals[1] = g_unix_signal_add(SIGTERM, on_signal, &all);
+	status = check_all(&all, argv + 1);
 	g_source_remove(signals[0]);
 	g_source_remove(signals[1]);
-	g_mutex_clear(&c.lock);
-	g_main_loop_unref(c.loop);
-	g_string_free(c.would, TRUE);
-	g_object_unref(c.cancel);
+	g_main_loop_unref(all.loop);
+	g_object_unref(all.cancel);
 	rs_places_finish(&places);
 	return status;
 }

@@ -254,6 +254,24 @@ def _():
         assert "1 deleted there" in out and len(server.deleted) == 1, (out, server.deleted)
 
 
+@tap.case("accounts side by side: one whose server hangs stops only itself; progress as JSON lines")
+def _():
+    with Home() as home, FakePop3([message(1)]) as good, FakePop3([message(2)], stall_at=1) as bad:
+        home.add(bad.port, "--no-test", "--timeout", "3", name="bad", security="none")
+        home.add(good.port, "--no-test", name="good", security="none")
+        check = home.start("check", "--json", "--progress")
+        rows = []
+        for line in check.stdout:
+            rows.append(json.loads(line))
+            if rows[-1]["account"] == "good" and "new" in rows[-1]:
+                assert check.poll() is None, "it waited for the other one"
+        assert check.wait(60) == UNAVAILABLE
+        events = [r for r in rows if r.get("event") == "progress" and r["account"] == "bad"]
+        assert events and events[-1]["phase"] == "retrieve" and events[-1]["of"] == 1, rows
+        last = {r["account"]: r for r in rows if "new" in r}
+        assert last["good"]["new"] == 1 and last["bad"]["error"]["code"] == "network", last
+
+
 @tap.case("a password by command is asked of the command at each check")
 def _():
     with fake([message(1)]) as (home, server):
@@ -409,7 +427,7 @@ def _():
             f.write("[account broken]\naddress = b@example.org\npop3 = localhost:1\n"
                     "password-command = echo x\n")
         out, err = home.run("check", "--json", status=UNAVAILABLE, env={"LC_ALL": "de_DE.UTF-8"})
-        good, bad = out.splitlines()
+        good, bad = sorted(out.splitlines())  # they come as they end
         assert re.fullmatch(r'\{"account":"anna","new":5,"bytes":\d+,"on_server":5,"deleted":0,'
                             r'"seconds":\d+\.\d+,"error":null\}', good), good
         bad = json.loads(bad)
