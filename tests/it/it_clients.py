@@ -152,8 +152,11 @@ def _():
     with Served() as s:
         for option in ("AUTH=PLAIN", "AUTH=LOGIN", "AUTH=*"):
             for address in (f"pop3s://localhost:{s.pop3s_port}/", f"pop3://localhost:{s.pop3_port}/"):
-                got = [run("curl", "curl", "-s", "--ssl-reqd", "--cacert", s.ca_file, "--login-options", option,
-                           "-u", ANNA + ":secret", address + str(i)) for i in (1, 3, 9)]
+                got = []
+                for i in (1, 3, 9):
+                    s.left()  # curl does not wait for the answer to QUIT: the maildrop is free now
+                    got.append(run("curl", "curl", "-s", "--ssl-reqd", "--cacert", s.ca_file, "--login-options",
+                                   option, "-u", ANNA + ":secret", address + str(i)))
                 assert [body(m) for m in got] == [body(MESSAGES[i - 1]) for i in (1, 3, 9)], (option, address)
 
 
@@ -171,6 +174,7 @@ def _():
                         f"password secret\nauth {auth}\npipelining on\ndelivery maildir {box}\n"
                         f"uidls_file {s.path('uidls')}\nkeep {keep}\n")
             os.chmod(conf, 0o600)
+            s.left()  # and the maildrop is free
             run("mpop", "mpop", "-C", conf, "x")
             assert len(os.listdir(os.path.join(box, "new"))) == want, (auth, starttls)
         check(files(os.path.join(box, "new")))
@@ -241,6 +245,7 @@ def _():
         env = {"HOME": s.folder, "MAILRC": "/dev/null", "TERM": "dumb"}
         for scheme, port, last in (("pop3s", s.pop3s_port, "exit"), ("pop3", s.pop3_port, "delete *\nquit")):
             out = s.path("snail." + scheme)
+            s.left()
             run("s-nail", "s-nail", "-:/", "-#", "-Sv15-compat", "-Stls-ca-file=" + s.ca_file, "-Stls-ca-no-defaults",
                 "-Spop3-use-starttls", "-Sfolder=" + s.folder, "-f", f"{scheme}://{user}:secret@localhost:{port}",
                 text=f"copy * {out}\n{last}\n".encode(), env=env, status=None)
@@ -280,8 +285,7 @@ class Terminal:
         os.waitpid(self.pid, 0)
 
 
-@tap.case("alpine: TLS, at the keyboard; exports all, deletes all")
-def _():
+def at_the_keyboard():
     with Served() as s:
         out = s.path("alpine.mbox")
         with open(s.path("pinerc"), "w") as f:
@@ -298,7 +302,7 @@ def _():
                                   (rb"SELECT criteria", b"A"), (rb"X N", b"A"), (rb"APPLY command", b"E"),
                                   (rb"EXPORT", b"\x15" + out.encode() + b"\r"), (rb"xported", b"A"),
                                   (rb"APPLY command", b"D"), (rb"elet", b"Q")):
-                t.expect(pattern)
+                t.expect(pattern, 30)
                 time.sleep(0.3)  # it drops what is typed while it draws
                 t.send(keys)
             end = time.monotonic() + 60
@@ -314,6 +318,18 @@ def _():
         words = sorted(b"".join(body(m).split()) for m in got)
         want = sorted(re.sub(rb"[^!-~]", b"?", b"".join(m.split())) for m in WANT)
         assert words == want, next((a, b) for a, b in zip(words, want) if a != b)
+
+
+@tap.case("alpine: TLS, at the keyboard; exports all, deletes all")
+def _():
+    for attempt in range(3):
+        try:
+            at_the_keyboard()
+            break
+        except AssertionError as e:
+            if "did not come" not in str(e) or attempt == 2:
+                raise
+            print("# a key was lost on a busy machine; once more")
 
 
 tap.run()

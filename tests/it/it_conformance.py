@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import peers
@@ -36,6 +37,7 @@ def play(port, user, password, files=LIVE, tls=False):
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if "IN-USE" not in done.stdout:
                 break
+            time.sleep(0.2)
         name = os.path.basename(file)[5:-6]
         wrong[name] = None if done.returncode == 0 else done.stdout.split("\n", 2)[2].strip()
     return wrong
