@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+import peers
 import pop3_line
 import rs_serve
 import tap
@@ -164,6 +165,55 @@ def _():
         assert login("SCRAM-SHA-256-PLUS", "exporter", "1.3", "wrong").returncode == 1
     with serve(scram_users(), auth={"mechanisms": "SCRAM-SHA-256"}) as s: # nothing was taken out here
         assert Line(s).scram("SCRAM-SHA-256", ANNA, "secret", "y").startswith("+OK")
+
+
+class Submission(Line):
+    """The same exchanges over SMTP: its replies told as POP3 would."""
+
+    def __init__(self, server, context):
+        self.s = context.wrap_socket(socket.create_connection(("127.0.0.1", server.smtps_port), 60),
+                                     server_hostname="localhost")
+        self.f = self.s.makefile("rwb", buffering=0)
+        assert self.f.readline().startswith(b"220 ")
+        self.f.write(b"EHLO pc\r\n")
+        self.offered = ""
+        while not (line := self.f.readline()).startswith(b"250 "):
+            if line.startswith(b"250-AUTH "):
+                self.offered = line[9:].decode().strip()
+
+    def say(self, text):
+        got = super().say(text)
+        return {"334": "+ " + got[4:], "235": "+OK", "535": "-ERR [AUTH] "}.get(got[:3], got)
+
+
+@tap.case("submission: the same mechanisms, bound to its own TLS channel; certificates too")
+def _():
+    s = serve(scram_users())
+    s.smtps_port = peers.free_port()
+    lay_out = s.lay_out
+
+    def more():
+        lay_out()
+        s.ca = Authority(s.folder)
+        with open(s.conf, encoding="utf-8") as f:
+            text = f.read()
+        text = text.replace("[listen]\n", f"[listen]\nsubmissions = 127.0.0.1:{s.smtps_port}\n")
+        text = text.replace("[auth]\n", f"[auth]\nmechanisms = {ALL} EXTERNAL\n")
+        with open(s.conf, "w", encoding="utf-8") as f:
+            f.write(text.replace("[tls]\n", f"[tls]\nclient-ca = {s.ca.crt}\n"))
+    s.lay_out = more
+    with s:
+        line = Submission(s, shown(s))
+        assert line.offered == ALL, line.offered
+        flag = "p=tls-server-end-point"
+        assert line.scram("SCRAM-SHA-256-PLUS", ANNA, "secret", flag, b"x" * 32).startswith("-ERR [AUTH]")
+        assert line.scram("SCRAM-SHA-256-PLUS", ANNA, "wrong", flag, line.end_point()).startswith("-ERR [AUTH]")
+        assert line.scram("SCRAM-SHA-256-PLUS", ANNA, "secret", flag, line.end_point()).startswith("+OK")
+        assert line.say(f"MAIL FROM:<{ANNA}>").startswith("250")
+        line = Submission(s, shown(s, s.ca.user("x", BEN)))
+        assert line.offered == ALL + " EXTERNAL"
+        assert line.say("AUTH EXTERNAL " + b64(ANNA.encode())).startswith("-ERR [AUTH]")
+        assert line.say("AUTH EXTERNAL =").startswith("+OK")
 
 
 # --- certificates of users ---------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 /* drive_lmtps.c - the LMTP/SMTP server engine under transcripts.
  *
- * @flags: smtp starttls tls auth cleartext mechs ; @size N, @rcpts N
+ * @flags: smtp starttls tls auth cleartext mechs allmechs ; @size N, @rcpts N
  * Events: HELO name | MAIL addr [utf8] [8bit] [size=N] | RCPT n addr | DATA | BODY text | END | TOO_BIG |
  *         RESET | AUTH mech first=0|1 text | START_TLS
  * Acts:   reply CODE [STATUS] | result N CODE | auth ok | challenge TEXT | tls | abort */
@@ -16,6 +16,10 @@ struct lmtps_under_test {
 	GString *body;
 	GString *held_event;
 };
+
+#define ALL_MECHS                                                                    \
+	"SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN " \
+	"XOAUTH2 OAUTHBEARER EXTERNAL"
 
 static guint32 number(const char *text)
 {
@@ -39,7 +43,9 @@ static void flag(struct rs_lmtps_cfg *c, const char *word)
 		{"cleartext", RS_LMTPS_CLEARTEXT},
 	};
 
-	if (strcmp(word, "mechs") == 0)
+	if (strcmp(word, "allmechs") == 0)
+		c->mechs = ALL_MECHS;
+	else if (strcmp(word, "mechs") == 0)
 		c->mechs = "PLAIN LOGIN";
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		if (strcmp(word, rows[i].word) == 0)

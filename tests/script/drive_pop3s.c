@@ -1,6 +1,6 @@
 /* drive_pop3s.c - the POP3 server engine under transcripts.
  *
- * @flags: stls cleartext nouser tls utf8 apop mechs expire[=N] delay impl bad=N line=N sasl=N
+ * @flags: stls cleartext nouser tls utf8 apop mechs allmechs expire[=N] delay impl bad=N line=N sasl=N
  * Events: LOGIN PASS user=… secret=… | LOGIN APOP … | LOGIN SASL mech=… first=0|1 secret=…|none
  *         START_TLS | OPEN row=N top=N | COMMIT marks=N
  * Acts:   login ok | refuse CODE [words] | challenge TEXT | tls | body TEXT | end | begin | broken |
@@ -20,6 +20,10 @@ struct pop3s_under_test {
 	struct rs_drop drop;
 	gsize body_at; /* octets of the body text taken so far */
 };
+
+#define ALL_MECHS                                                                    \
+	"SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN " \
+	"XOAUTH2 OAUTHBEARER EXTERNAL"
 
 static guint64 octets(const char *text)
 {
@@ -51,6 +55,8 @@ static void flag(struct rs_pop3s_cfg *c, const char *word)
 		c->flags |= RS_POP3S_UTF8;
 	else if (strcmp(word, "apop") == 0)
 		c->apop_timestamp = "<1896.697170952@dbc.mtview.ca.us>";
+	else if (strcmp(word, "allmechs") == 0)
+		c->mechs = ALL_MECHS;
 	else if (strcmp(word, "mechs") == 0)
 		c->mechs = "PLAIN LOGIN";
 	else if (strcmp(word, "plainmechs") == 0)
