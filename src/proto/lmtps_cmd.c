@@ -286,6 +286,10 @@ static bool cmd_auth(struct rs_lmtps *s, struct rs_slice arg, struct rs_lmtps_ev
 {
 	struct rs_slice mech = rs_slice_word(&arg);
 
+	if (s->authed) { /* RFC 4954 section 4: no second one */
+		lmtps_bad(s, 503, "5.5.1", "You have logged in already");
+		return false;
+	}
 	if (!auth_offered(s)) {
 		lmtps_bad(s, 538, "5.7.11", "Not offered now; TLS may be needed first");
 		return false;
