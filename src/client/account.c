@@ -213,19 +213,6 @@ static char *size_get(const struct rs_account *a, size_t at)
 	return g_strdup_printf("%" G_GUINT64_FORMAT, a->size_limit);
 }
 
-static const char *over_set(struct rs_account *a, size_t at, const char *value)
-{
-	if (strcmp(value, "headers") != 0 && strcmp(value, "skip") != 0)
-		return _("must be headers or skip");
-	a->over_limit = value[0] == 'h' ? RS_OVER_HEADERS : RS_OVER_SKIP;
-	return NULL;
-}
-
-static char *over_get(const struct rs_account *a, size_t at)
-{
-	return a->over_limit == RS_OVER_SKIP ? g_strdup("skip") : NULL;
-}
-
 /* SHA-256 in hexadecimal, colons and either case allowed, as other programs print it. */
 static const char *pin_set(struct rs_account *a, size_t at, const char *value)
 {
@@ -277,7 +264,6 @@ static const struct key keys[] = {
 	{"recipient", address_set, text_get, AT(recipient)},
 	{"deliver-password-command", text_set, text_get, AT(deliver_password_command)},
 	{"size-limit", size_set, size_get, 0},
-	{"over-limit", over_set, over_get, 0},
 	{"rules", path_set, text_get, AT(rules)},
 	{"ca-file", path_set, text_get, AT(ca_file)},
 	{"pin", pin_set, text_get, AT(pin_sha256)},
@@ -377,6 +363,10 @@ int rs_account_complete(const struct rs_places *p, struct rs_account *a, struct 
 		a->smtp_port = smtp_ports[a->smtp_security];
 	if (!a->pop3_user)
 		a->pop3_user = g_strdup(a->address);
+	if (a->deliver_to && a->rules)
+		return rs_err_set(err, RS_ECONFIG,
+			_("account '%s': rules need a Maildir, and its mail goes to %s"), a->name,
+			a->deliver_to);
 	if (a->deliver_to && rs_policy_looks_here(&a->leave))
 		return rs_err_set(err, RS_ECONFIG,
 			_("account '%s': until-deleted and until-moved need a Maildir: what "

@@ -12,9 +12,6 @@
 
 enum rs_security { RS_SECURITY_TLS, RS_SECURITY_STARTTLS, RS_SECURITY_NONE };
 
-/* What happens to messages above size_limit. */
-enum rs_over { RS_OVER_HEADERS, RS_OVER_SKIP };
-
 struct rs_account {
 	char *name;    /* unique; key of the group and of the ledger */
 	char *address; /* anna@example.org                           */
@@ -33,11 +30,10 @@ struct rs_account {
 	char *recipient;                /* for mda, lmtp and smtp; NULL: the address         */
 	char *deliver_password_command; /* for imap; NULL: the secret store          */
 	guint64 size_limit;             /* octets; larger messages are not fetched; 0: no limit */
-	enum rs_over over_limit;
-	char *rules;      /* NULL, or path of a file of rules (rules.h)        */
-	char *ca_file;    /* NULL: the system's                                */
-	char *pin_sha256; /* 64 hex digits: SHA-256 of the certificate, or NULL */
-	guint timeout_s;  /* silence after which a server is given up          */
+	char *rules;                    /* NULL, or path of a file of rules (rules.h)        */
+	char *ca_file;                  /* NULL: the system's                                */
+	char *pin_sha256;               /* 64 hex digits: SHA-256 of the certificate, or NULL */
+	guint timeout_s;                /* silence after which a server is given up          */
 };
 
 #define RS_ACCOUNT_NAME_MAX      64u

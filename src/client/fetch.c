@@ -133,6 +133,8 @@ static int prepare(struct fetch_run *r, struct rs_err *err)
 	if (rc == 0)
 		rc = open_folder(r, err);
 	if (rc == 0)
+		rc = fetch_file_open(r, err);
+	if (rc == 0)
 		rc = fetch_settle(r, err);
 	if (rc == 0)
 		rc = rs_ledger_load(r->ledger, r->key, &r->table, err);
@@ -189,6 +191,7 @@ static void finish(struct fetch_run *r)
 	rs_ledger_account_finish(&r->known);
 	rs_ledger_close(&r->ledger);
 	rs_target_destroy(&r->target);
+	fetch_file_close(r);
 	rs_maildir_destroy(&r->maildir);
 	g_array_unref(r->listing);
 	g_array_unref(r->batch);

@@ -69,10 +69,10 @@ static int publish(struct fetch_run *r, const GArray *batch, struct rs_err *err)
 		if (!got_at(batch, i)->deliv)
 			continue;
 		fetch_step(r, "publish");
-		rc = rs_deliv_publish(got_at(batch, i)->deliv, err);
+		rc = fetch_file_publish(r, got_at(batch, i), err);
 	}
 	fetch_step(r, "sync-folder");
-	return rc == 0 ? rs_maildir_sync(r->maildir, err) : rc;
+	return rc == 0 ? fetch_file_sync(r, err) : rc;
 }
 
 /* Nothing of doubtful length is ever deleted there. */

@@ -8,6 +8,7 @@
 
 #include "client/fetch.h"
 #include "client/plan.h"
+#include "client/rules.h"
 #include "client/session.h"
 #include "client/target.h"
 #include "maildir/maildir.h"
@@ -18,6 +19,7 @@ struct fetch_got {
 	struct rs_deliv *deliv;
 	gboolean suspect;
 	struct rs_digest digest;
+	struct rs_verdict verdict; /* of the rules */
 	gint64 again_id; /* the row of the same message under another UID: nothing is stored; 0: none */
 	gint64 id;       /* ledger, from STORING on */
 };
@@ -69,6 +71,8 @@ struct fetch_run {
 	struct rs_maildir *
 		maildir; /* of the account; where it has another target, a spool whose tmp/ is used */
 	struct rs_target *target; /* NULL: the Maildir */
+	struct rs_rules *rules;   /* or NULL */
+	GHashTable *folders;      /* of the rules, that were used: name -> struct rs_maildir */
 	struct rs_session *session;
 	struct rs_session_told told;
 	GArray *listing; /* struct rs_listed */
@@ -164,6 +168,12 @@ guint32 fetch_commit_done_n(struct fetch_run *r);
 /* fetch_batch.c: make a batch durable: names into the ledger, sync, publish, sync, ledger. */
 int fetch_batch_commit(struct fetch_run *r, GArray *batch, struct rs_err *err) RS_MUST_USE;
 void fetch_batch_drop(GArray *batch);
+
+/* fetch_file.c: where a message is filed. `sync`: all folders that messages went to. */
+int fetch_file_open(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
+void fetch_file_close(struct fetch_run *r);
+int fetch_file_publish(struct fetch_run *r, struct fetch_got *g, struct rs_err *err) RS_MUST_USE;
+int fetch_file_sync(struct fetch_run *r, struct rs_err *err) RS_MUST_USE;
 
 /* fetch_hand.c: the same for other targets, message by message; and what a killed run left in doubt there. */
 int fetch_hand_over(struct fetch_run *r, GArray *batch, struct rs_err *err) RS_MUST_USE;

@@ -122,6 +122,9 @@ static int body_end(struct retrieving *t, const struct rs_pop3c_event *ev, struc
 
 	if (rc < 0)
 		return rc;
+	if (r->rules)
+		got.verdict = rs_rules_apply(r->rules, (const char *)t->head->data, t->head->len,
+			rs_deliv_wire(t->deliv));
 	rs_deliv_park(t->deliv);
 	got.again_id = again ? again->id : 0;
 	got.deliv = g_steal_pointer(&t->deliv);

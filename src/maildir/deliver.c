@@ -246,22 +246,42 @@ int rs_deliv_sync(struct rs_deliv *d, struct rs_err *err)
 		      : 0;
 }
 
-int rs_deliv_publish(struct rs_deliv *d, struct rs_err *err)
+/* Rename tmp -> `dir`/`name`, never over a file that is there. 0 or -errno. */
+static int move(struct rs_deliv *d, int dir, const char *name)
 {
 	const struct rs_fs *fs = d->m->fs;
-	int rc;
+	int rc = fs->rename(fs->ctx, d->m->tmp_fd, d->unique, dir, name, RENAME_NOREPLACE);
 
-	assert(d->state == FINISHED);
-	rc = fs->rename(fs->ctx, d->m->tmp_fd, d->unique, d->m->new_fd, d->name, RENAME_NOREPLACE);
 	if (rc == -EINVAL) { /* a file system without RENAME_NOREPLACE: link never replaces */
-		rc = fs->link(fs->ctx, d->m->tmp_fd, d->unique, d->m->new_fd, d->name);
+		rc = fs->link(fs->ctx, d->m->tmp_fd, d->unique, dir, name);
 		if (rc == 0)
 			(void)fs->unlink(fs->ctx, d->m->tmp_fd, d->unique);
 	}
-	if (rc < 0)
-		return rs_maildir_fail(err, -rc, "deliver into", d->m->path, "new");
-	d->state = PUBLISHED;
-	return 0;
+	if (rc == 0)
+		d->state = PUBLISHED;
+	return rc;
+}
+
+int rs_deliv_publish(struct rs_deliv *d, struct rs_err *err)
+{
+	int rc;
+
+	assert(d->state == FINISHED);
+	rc = move(d, d->m->new_fd, d->name);
+	return rc < 0 ? rs_maildir_fail(err, -rc, "deliver into", d->m->path, "new") : 0;
+}
+
+int rs_deliv_publish_to(
+	struct rs_deliv *d, struct rs_maildir *to, const char *flags, struct rs_err *err)
+{
+	g_autofree char *name = *flags ? g_strdup_printf("%s:2,%s", d->name, flags) : NULL;
+	int rc;
+
+	assert(d->state == FINISHED);
+	rc = move(d, name ? to->cur_fd : to->new_fd, name ? name : d->name);
+	if (rc == -EXDEV)
+		return rs_err_set(err, RS_EINVAL, "%s is on another file system", to->path);
+	return rc < 0 ? rs_maildir_fail(err, -rc, "deliver into", to->path, NULL) : 0;
 }
 
 int rs_deliv_link(const struct rs_deliv *d, struct rs_maildir *to, struct rs_err *err)

@@ -180,6 +180,11 @@ int rs_maildir_sync(struct rs_maildir *m, struct rs_err *err)
 	return rs_maildir_sync_dir(m, m->new_fd, "new", err);
 }
 
+int rs_maildir_sync_cur(struct rs_maildir *m, struct rs_err *err)
+{
+	return rs_maildir_sync_dir(m, m->cur_fd, "cur", err);
+}
+
 int rs_maildir_sync_all(struct rs_maildir *m, struct rs_err *err)
 {
 	int rc = m->fs->syncfs(m->fs->ctx, m->root_fd);

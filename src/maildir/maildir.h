@@ -67,6 +67,10 @@ void rs_deliv_park(struct rs_deliv *d);
 int rs_deliv_sync(struct rs_deliv *d, struct rs_err *err) RS_MUST_USE; /* fsync of the file     */
 /* Rename tmp -> new, never over a file that is there (-RS_EEXIST). */
 int rs_deliv_publish(struct rs_deliv *d, struct rs_err *err) RS_MUST_USE;
+/* The same into another folder of the same file system (-RS_EINVAL: it is another one), with flags: "" goes to
+ * new/, letters in their order to cur/. rs_maildir_sync or rs_maildir_sync_cur of `to` makes it last. */
+int rs_deliv_publish_to(struct rs_deliv *d, struct rs_maildir *to, const char *flags,
+	struct rs_err *err) RS_MUST_USE;
 /* The same body into another folder of the same file system under a name of its own: a hard link
  * from d's file (finished or published); -RS_EINVAL where the file system cannot: deliver it again there. */
 int rs_deliv_link(const struct rs_deliv *d, struct rs_maildir *to, struct rs_err *err) RS_MUST_USE;
@@ -75,6 +79,7 @@ int rs_deliv_read_open(const struct rs_deliv *d, struct rs_err *err);
 void rs_deliv_destroy(struct rs_deliv **d); /* not published: removes the file in tmp/ */
 
 int rs_maildir_sync(struct rs_maildir *m, struct rs_err *err) RS_MUST_USE;     /* fsync new/   */
+int rs_maildir_sync_cur(struct rs_maildir *m, struct rs_err *err) RS_MUST_USE; /* fsync cur/   */
 int rs_maildir_sync_all(struct rs_maildir *m, struct rs_err *err) RS_MUST_USE; /* syncfs       */
 /* Remove files in tmp/ older than 36 hours, as the Maildir rules say. */
 void rs_maildir_clean_tmp(struct rs_maildir *m, int64_t now_s);

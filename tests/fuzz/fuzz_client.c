@@ -5,10 +5,14 @@
 
 #include "client/account.h"
 #include "client/clean.h"
+#include "client/digest.h"
 #include "client/flowed.h"
 #include "client/header.h"
 #include "client/html_text.h"
 #include "client/message.h"
+#include "client/policy.h"
+#include "client/rules.h"
+#include "client/target_spec.h"
 #include "tests/fuzz/fuzz.h"
 
 static void law_harmless(const char *text)
@@ -124,10 +128,46 @@ static void accounts(const char *text, gsize n)
 	close(fd);
 }
 
+/* Rules in the first half are applied to the header in the second. */
+static void rules(const char *text, gsize n)
+{
+	g_autofree char *file = g_strndup(text, n / 2);
+	struct rs_rules *r = NULL;
+	struct rs_err err;
+	struct rs_verdict v;
+
+	if (rs_rules_parse(file, "rules", &r, &err) < 0) {
+		FUZZ_LAW(g_str_has_prefix(err.text, "rules:"));
+		return;
+	}
+	v = rs_rules_apply(r, text + n / 2, n - n / 2, n);
+	FUZZ_LAW(
+		!v.folder || (v.folder[0] != '/' && v.folder[0] != '.' && !strstr(v.folder, "/.")));
+	rs_rules_free(r);
+}
+
+/* What is accepted comes back the same; a digest looks at no more than the header. */
+static void words(const char *text, gsize n)
+{
+	g_autofree char *word = g_strndup(text, n);
+	struct rs_target_spec spec;
+	struct rs_policy p;
+	struct rs_policy q;
+
+	(void)rs_digest_of((const uint8_t *)text, n);
+	if (!rs_target_parse(word, &spec))
+		rs_target_spec_finish(&spec);
+	if (!rs_policy_parse(word, &p)) {
+		g_autofree char *back = rs_policy_format(&p);
+
+		FUZZ_LAW(!rs_policy_parse(back, &q) && rs_policy_equal(&p, &q));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize n)
 {
 	static void (*const readers[])(const char *text, gsize n) = {
-		clean, html, header, message, accounts};
+		clean, html, header, message, accounts, rules, words};
 	struct rs_slice in = rs_slice(data, n);
 	guint8 what = fuzz_choice(&in);
 

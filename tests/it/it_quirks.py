@@ -18,7 +18,7 @@ from fake_pop3 import FakePop3, wire
 import subprocess
 
 RESTANTE = rs_serve.program("restante")
-DONE, UNAVAILABLE, TEMP, PROTOCOL, REFUSED = 0, 69, 75, 76, 77
+DONE, UNAVAILABLE, TEMP, PROTOCOL, REFUSED, CONFIG = 0, 69, 75, 76, 77, 78
 
 
 def message(i, lines=20):
@@ -396,6 +396,26 @@ def _():
         assert b.check()[0]["new"] == 1
         b.has(A, large, C)
         assert "Everything was fetched" in b.run("fetch")
+
+
+@tap.case("rules: into a folder, marked, deleted here; known afterwards, wherever they lie")
+def _():
+    with box([A, B, C], leave="delete") as b:
+        with open(os.path.join(b.home, "rules"), "w") as f:
+            f.write("[one]\nsubject = message 1\nfolder = Lists/One\nmark = seen, flagged\n"
+                    "[two]\nsubject = message 2\ndelete = yes\n")
+        b.set(f"rules = {b.home}/rules")
+        row, _ = b.check()
+        assert row["new"] == 3 and b.server.deleted == {1, 2, 3}, row
+        b.has(C)
+        (one,) = glob.glob(os.path.join(b.home, "mail/Lists/One/cur/*:2,FS"))
+        assert open(one, "rb").read() == A
+        assert len(glob.glob(os.path.join(b.home, "mail/Trash/new/*"))) == 1
+        assert b.check()[0]["new"] == 0
+        with open(os.path.join(b.home, "rules"), "a") as f:
+            f.write("colour = red\n")
+        row, _ = b.check(status=CONFIG)
+        assert "rules:8: colour = red" in row["error"]["text"], row
 
 
 # --- login and end ------------------------------------------------------------------------------------

@@ -78,8 +78,6 @@ static void account__values_are_checked_by_key(void **state)
 		{"recipient", "anna", NULL},
 		{"size-limit", "2048k", "2M"},
 		{"size-limit", "0", NULL},
-		{"over-limit", "skip", "skip"},
-		{"over-limit", "perhaps", NULL},
 		{"maildir", "/var/mail/anna", "/var/mail/anna"},
 		{"maildir", "mail/anna", NULL},
 		{"password-command", "printf 'a\\tb; # c' | cat", "printf 'a\\tb; # c' | cat"},
@@ -180,11 +178,9 @@ static void file__what_is_saved_comes_back(void **state)
 		else if (strcmp(*key, "recipient") == 0)
 			value = "anna@example.net";
 		else if (strcmp(*key, "deliver-to") == 0)
-			value = "mda:cat > '/srv/a b'";
+			continue; /* does not go with rules; it has a row above */
 		else if (strcmp(*key, "size-limit") == 0)
 			value = "20M";
-		else if (strcmp(*key, "over-limit") == 0)
-			value = "skip";
 		else if (strcmp(*key, "rules") == 0)
 			value = "/srv/rules";
 		else if (strcmp(*key, "timeout") == 0)
@@ -204,6 +200,8 @@ static void file__what_is_saved_comes_back(void **state)
 		g_autofree char *was = rs_account_get(a, *key);
 		g_autofree char *is = rs_account_get(list->pdata[0], *key);
 
+		if (strcmp(*key, "deliver-to") == 0)
+			continue;
 		assert_non_null(was);
 		assert_string_equal(is, was);
 	}
