@@ -185,6 +185,7 @@ struct rs_store_drop {
 	char *mailbox;
 	struct rs_shown *drop;
 	struct rs_store_drop *behind; /* opens when this one has closed */
+	bool committing;              /* QUIT came: files may be removed at the end */
 };
 
 static void drop_free(void *p)
@@ -320,6 +321,7 @@ static void maildir_commit(
 {
 	struct job *j = job_new(d, decide_work, decide_done, arg);
 
+	d->committing = true;
 	j->octets_n = rs_marks_n(rs_drop_n(rs_shown_table(d->drop)));
 	j->octets = g_memdup2(marks, j->octets_n);
 	j->cb.commit = cb;
@@ -336,6 +338,12 @@ static void close_work(struct job *j)
 
 static void maildir_close(struct rs_store_drop *d)
 {
+	/* nothing was to be removed: to let go of the lock is quicker than to have it done */
+	if (!d->committing && !d->q.busy && g_queue_is_empty(&d->q.waiting)) {
+		rs_shown_destroy(&d->drop);
+		drop_free(d);
+		return;
+	}
 	g_hash_table_replace(d->store->closing, d->mailbox, d);
 	close_queue(&d->q, job_new(d, close_work, NULL, NULL));
 }
