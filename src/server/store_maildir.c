@@ -377,7 +377,7 @@ static void deliv_free(void *p)
 
 static void deliv_begin(struct rs_store_deliv *d)
 {
-	d->rc = rs_dest_open(d->mailboxes[0], d->defaults, &d->first, &d->err);
+	d->rc = rs_dest_open(rs_fs_posix(), d->mailboxes[0], d->defaults, &d->first, &d->err);
 	if (d->rc == 0)
 		d->rc = rs_deliv_begin(d->first.m, NULL, &d->body, &d->err);
 }
@@ -421,7 +421,7 @@ static int deliver_to(struct rs_store_deliv *d, uint32_t i)
 	if (i == 0)
 		rc = rs_dest_deliver(&d->first, d->body, true, &err);
 	else
-		rc = rs_dest_open(d->mailboxes[i], d->defaults, &dest, &err);
+		rc = rs_dest_open(rs_fs_posix(), d->mailboxes[i], d->defaults, &dest, &err);
 	if (rc == 0 && i > 0)
 		rc = rs_dest_deliver(&dest, d->body, false, &err);
 	rs_dest_finish(&dest);
