@@ -34,8 +34,8 @@ struct admin_place {
 struct admin {
 	struct rs_proc *proc;
 	struct admin_place places[RS_ROLE_PLACES_MAX + 1]; /* the last is the master's */
-	GPtrArray *listeners; /* struct listener */
-	uv_timer_t pause;     /* runs while no descriptor is left for who wants in */
+	GPtrArray *listeners;                              /* struct listener */
+	uv_timer_t pause; /* runs while no descriptor is left for who wants in */
 	struct admin_conn *conns;
 	unsigned conns_n;
 	uint64_t next_ask;
