@@ -299,11 +299,13 @@ static void give_listeners(struct child *c)
 	}
 }
 
-/* The architecture: who talks to whom. Roles of one generation; the administrator's of any. */
+/* The architecture: who talks to whom. Roles of one generation; the administrator's of the current
+ * one also fronts that have been left behind. Not those that are still starting: a front has one
+ * administrator's role, the last it was given, and its own may have been there already. */
 static bool are_peers(const struct child *a, const struct child *b)
 {
 	if (a->role == RS_ROLE_ADMIN && b->role == RS_ROLE_FRONT && a->gen != b->gen)
-		return a->gen->state == GEN_CURRENT;
+		return a->gen->state == GEN_CURRENT && b->gen->state == GEN_DRAINING;
 	if (a->gen != b->gen)
 		return false;
 	if (a->role == RS_ROLE_ADMIN && b->role == RS_ROLE_FRONT)

@@ -209,6 +209,26 @@ def _():
         until(lambda: processes_n(s) == 6)
 
 
+@tap.case("after every reload the administrator sees the sessions of all fronts, old and new")
+def _():
+    with rs_serve.Restanted(USERS, auth=CLEAR, server={"workers": "3"}) as s:
+        held = []
+        for _ in range(4):
+            done = command(s, "reload")
+            assert done.returncode == 0, done
+            for _ in range(6):
+                held.append(socket.create_connection(("127.0.0.1", s.pop3_port), 60))
+                assert held[-1].recv(99).startswith(b"+OK")
+            seen = sessions(s)
+            assert len(seen) == len(held), (seen, len(held))
+            for old in held[:-3]:
+                old.close()
+            held = held[-3:]
+            until(lambda: len(sessions(s)) == len(held))
+        for client in held:
+            client.close()
+
+
 @tap.case("sessions of many configurations ago are ended when the places are used up, the newest go on")
 def _():
     with rs_serve.Restanted({f"u{i}@example.org": "x" for i in range(6)}, auth=CLEAR, workers=1) as s:
