@@ -37,30 +37,81 @@ static const char *add_app(struct rs_user *u, const char *value)
 	return NULL;
 }
 
+static const char *set_maildir(struct rs_user *u, const char *value)
+{
+	if (value[0] != '/')
+		return "maildir= is not an absolute path";
+	g_free(u->maildir);
+	u->maildir = g_strdup(value);
+	return NULL;
+}
+
+static const char *set_senders(struct rs_user *u, const char *value)
+{
+	if (!*value || !g_utf8_validate(value, -1, NULL))
+		return "send-as= is not a list of addresses, @domains or *";
+	g_free(u->senders);
+	u->senders = g_strdup(value);
+	return NULL;
+}
+
+/* A switch that is neither on nor off would be on: who meant it off must hear of it. */
+static const char *set_switch(gboolean *on, const char *value)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return "is neither yes nor no";
+	*on = strcmp(value, "yes") == 0;
+	return NULL;
+}
+
+static const char *set_pop3(struct rs_user *u, const char *value)
+{
+	return set_switch(&u->pop3, value);
+}
+
+static const char *set_smtp(struct rs_user *u, const char *value)
+{
+	return set_switch(&u->smtp, value);
+}
+
+/* As in Dovecot, to be there is enough. */
+static const char *set_disabled(struct rs_user *u, const char *value)
+{
+	u->disabled = strcmp(value, "no") != 0;
+	return NULL;
+}
+
+static const struct {
+	const char *key;
+	const char *(*set)(struct rs_user *u, const char *value);
+} user_keys[] = {
+	{"maildir", set_maildir},
+	{"app", add_app},
+	{"send-as", set_senders},
+	{"pop3", set_pop3},
+	{"smtp", set_smtp},
+	{"disabled", set_disabled},
+	{"nologin", set_disabled},
+};
+
 const char *rs_user_set(struct rs_user *u, const char *key, const char *value)
 {
-	if (rs_rules_is_key(key)) {
+	if (rs_rules_is_key(key))
 		return rs_user_rule_add(u, key, value);
-	} else if (strcmp(key, "maildir") == 0) {
-		if (value[0] != '/')
-			return "maildir= is not an absolute path";
-		g_free(u->maildir);
-		u->maildir = g_strdup(value);
-	} else if (strcmp(key, "app") == 0) {
-		return add_app(u, value);
-	} else if (strcmp(key, "send-as") == 0) {
-		if (!*value || !g_utf8_validate(value, -1, NULL))
-			return "send-as= is not a list of addresses, @domains or *";
-		g_free(u->senders);
-		u->senders = g_strdup(value);
-	} else if (strcmp(key, "pop3") == 0) {
-		u->pop3 = strcmp(value, "no") != 0;
-	} else if (strcmp(key, "smtp") == 0) {
-		u->smtp = strcmp(value, "no") != 0;
-	} else if (strcmp(key, "disabled") == 0 || strcmp(key, "nologin") == 0) {
-		u->disabled = strcmp(value, "no") != 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(user_keys); i++) {
+		if (strcmp(key, user_keys[i].key) == 0)
+			return user_keys[i].set(u, value);
 	}
 	return NULL;
+}
+
+bool rs_user_key_known(const char *key)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(user_keys); i++) {
+		if (strcmp(key, user_keys[i].key) == 0)
+			return true;
+	}
+	return rs_rules_is_key(key);
 }
 
 /* --- the databases ------------------------------------------------------------------------- */

@@ -147,15 +147,18 @@ static const char *key_value(const struct line *l, guint i, const char *key)
 	return text[n] ? text + n + 1 : text + n;
 }
 
-/* Would the user file be in order with this key in it? */
+/* Would the user file be in order with this key in it, and mean something? A ':' in a value is no
+ * divider: the keys are the last field. */
 static int key_check(const char *key, struct rs_err *err)
 {
 	struct rs_user *u = g_new0(struct rs_user, 1);
 	g_auto(GStrv) parts = g_strsplit(key, "=", 2);
-	const char *why = strpbrk(key, ": \t\r\n") || !parts[0] || !*parts[0]
-				  ? "is not key=value without blanks and ':'"
+	const char *why = strpbrk(key, " \t\r\n") || !parts[0] || !*parts[0]
+				  ? "is not key=value without blanks"
 				  : rs_user_set(u, parts[0], parts[1] ? parts[1] : "");
 
+	if (!why && !rs_user_key_known(parts[0]))
+		why = "is no key of an account (restanted.conf(5), [auth] users)";
 	rs_user_free(u);
 	return why ? rs_err_set(err, RS_EINVAL, "'%s' of a user: %s", key, why) : 0;
 }

@@ -36,4 +36,7 @@ extern const struct rs_userdb_ops rs_userdb_pam_ops;
  * that are none of ours (Dovecot's) are passed over. */
 const char *rs_user_set(struct rs_user *u, const char *key, const char *value);
 
+/* Is it one of ours? */
+bool rs_user_key_known(const char *key);
+
 #endif

@@ -90,8 +90,8 @@ def users(s, text):
 @tap.case("add, password, disable, enable, list, remove: a running service heeds each at once")
 def _():
     with rs_serve.Restanted({ANNA: "secret"}, auth=CLEAR) as s:
-        done(s, "user", "add", "--password-stdin", "Carl@Example.org", "--set", "quota=10M",
-             "--set", "smtp=no", data="first\n")
+        done(s, "user", "add", "--password-stdin", "Carl@Example.org", "--set", "quota=10M:50",
+             "--set", "view=newest:7", "--set", "smtp=no", data="first\n")
         assert comes_in(s, "carl@example.org", "first") == ""
         done(s, "user", "password", "--password-stdin", "carl@example.org", data="second\n")
         assert "[AUTH]" in comes_in(s, "carl@example.org", "first")
@@ -105,10 +105,10 @@ def _():
         assert rcpt(s, "carl@example.org")[0] == 550
         assert "already" in done(s, "user", "disable", "carl@example.org")
         assert done(s, "user", "list").splitlines() == [
-            "anna@example.org", "carl@example.org disabled smtp=no quota=10M"]
+            "anna@example.org", "carl@example.org disabled smtp=no quota=10M:50 view=newest:7"]
         row = json.loads(done(s, "user", "list", "--json", "carl@example.org"))
         assert row == {"user": "carl@example.org", "disabled": True, "pop3": True, "smtp": False,
-                       "quota": "10M", "apps": []}, row
+                       "quota": "10M:50", "view": "newest:7", "apps": []}, row
         done(s, "user", "enable", "carl@example.org")
         assert comes_in(s, "carl@example.org", "third") == ""
         assert rcpt(s, "carl@example.org")[0] == 250
@@ -126,6 +126,10 @@ def _():
                 (("add", "--password-stdin", ANNA), "x\n", 65, "already"),
                 (("add", "--password-stdin", "new@example.org", "--set", "quota=lots"), "x\n", 65,
                  "quota=lots"),
+                (("add", "--password-stdin", "new@example.org", "--set", "qouta=1G"), "x\n", 65,
+                 "no key of an account"),
+                (("add", "--password-stdin", "new@example.org", "--set", "pop3=off"), "x\n", 65,
+                 "neither yes nor no"),
                 (("add", "--password-stdin", "new@example.org", "--scheme", "rot13"), "x\n", 65,
                  "rot13"),
                 (("add", "--password-stdin", "new@example.org"), "\n", 65, "no password"),

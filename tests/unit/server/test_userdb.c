@@ -136,7 +136,7 @@ static void userdb__lines_are_those_of_dovecot(void **state)
 static void userdb__a_wrong_line_is_named(void **state)
 {
 	static const char *const rows[] = {"anna", "../x:y", "a:b\nA:c", "a:b::::::quota=-1",
-		"a:b::::::view=newest:0", "a:b::::::maildir=rel", ":x"};
+		"a:b::::::view=newest:0", "a:b::::::maildir=rel", "a:b::::::pop3=off", ":x"};
 
 	struct place *p = *state;
 
