@@ -82,15 +82,6 @@ static int lock(struct fetch_run *r, struct rs_err *err)
 		name);
 }
 
-/* What the ledger knows messages by, beside their UIDs: the account and the mailbox it stands for. An
- * account that is pointed at another mailbox must not take that one's UIDs for known. */
-static char *ledger_key(const struct rs_account *a)
-{
-	g_autofree char *host = g_ascii_strdown(a->pop3_host, -1);
-
-	return g_strdup_printf("%s\t%s@%s", a->name, a->pop3_user, host);
-}
-
 /* What the last check went by. Where mail is known and no policy is, it came from another program or an older
  * version: then nothing was to be deleted. */
 static void policy_before(struct fetch_run *r)
@@ -124,7 +115,7 @@ static int prepare(struct fetch_run *r, struct rs_err *err)
 	const struct rs_fetch *f = r->f;
 	int rc = lock(r, err);
 
-	r->key = ledger_key(f->account);
+	r->key = rs_ledger_key(f->account);
 
 	if (rc == 0)
 		rc = rs_ledger_open(f->places->ledger_file, &r->ledger, err);

@@ -14,6 +14,9 @@
 static const char *const sql[RS_LEDGER_STATEMENT_N] = {
 	[INSERT] = "INSERT INTO message (account, uid, occurrence, state, hold, size, file, "
 		   "gone_s, stored_s, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
+	[FETCHED_BEFORE] =
+		"INSERT OR IGNORE INTO message (account, uid, occurrence, state, hold, size, file, "
+		"gone_s, stored_s) VALUES (?1, ?2, 0, 2, 0, -1, '', 0, ?3)",
 	[STORE] = "UPDATE message SET state = ?4, hold = ?5, size = ?6, file = ?7, gone_s = 0, "
 		  "stored_s = ?8, digest = ?9 WHERE id = ?1",
 	[NOTE] = "UPDATE message SET state = ?2, note = ?3, next_s = ?4, tries = tries + ?5 "
@@ -255,6 +258,21 @@ int rs_ledger_storing(struct rs_ledger *l, const char *account, const struct rs_
 	return put(l, account, n, RS_LEDGER_STORING, id, err);
 }
 
+int rs_ledger_fetched_before(struct rs_ledger *l, const char *account, struct rs_slice uid,
+	guint32 stored_s, bool *added, struct rs_err *err)
+{
+	sqlite3_stmt *s = l->statements[FETCHED_BEFORE];
+	int rc;
+
+	(void)sqlite3_bind_text(s, 1, account, -1, SQLITE_STATIC);
+	bind_uid(s, 2, uid);
+	(void)sqlite3_bind_int64(s, 3, stored_s);
+	rc = rs_ledger_done(l, s, err);
+	if (rc == 0)
+		*added = sqlite3_changes(l->db) > 0;
+	return rc;
+}
+
 int rs_ledger_not_stored(struct rs_ledger *l, const char *account, const struct rs_ledger_new *n,
 	enum rs_ledger_state state, const char *note, guint32 next_s, struct rs_err *err)
 {
@@ -348,7 +366,7 @@ static void row_read(sqlite3_stmt *s, struct rs_ledger_table *t)
 	row.uid_p = (const uint8_t *)g_string_chunk_insert_len(t->uids, uid ? uid : "", (gssize)n);
 	row.uid_n = (guint16)n;
 	row.occurrence = (guint32)sqlite3_column_int64(s, 2);
-	row.state = (guint)sqlite3_column_int(s, 3) & 7u;
+	row.state = (guint8)sqlite3_column_int(s, 3);
 	row.hold = sqlite3_column_int(s, 4) != 0;
 	row.size = (guint64)sqlite3_column_int64(s, 5);
 	row.gone_s = time_read(s, 6);

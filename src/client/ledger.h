@@ -54,11 +54,11 @@ struct rs_ledger_row {
 	guint32 next_s;       /* FAILED: not before */
 	guint32 occurrence;   /* 0 for the first with that UID */
 	guint16 uid_n;
-	guint8 tries;     /* FAILED */
-	guint8 state : 3; /* enum rs_ledger_state */
-	guint8 hold : 1;  /* the body looked cut short: never delete it on the server */
-	guint8 here : 2;  /* enum rs_here */
-	guint8 seen : 1;  /* for the plan: in the listing at hand */
+	guint8 state; /* enum rs_ledger_state */
+	guint8 hold;  /* the body looked cut short: never delete it on the server */
+	guint8 tries; /* FAILED */
+	guint8 here;  /* enum rs_here */
+	guint8 seen;  /* for the plan: in the listing at hand */
 };
 
 static inline struct rs_slice rs_ledger_uid(const struct rs_ledger_row *row)
@@ -120,6 +120,10 @@ struct rs_ledger_new {
 /* Row in STORING; *id. */
 int rs_ledger_storing(struct rs_ledger *l, const char *account, const struct rs_ledger_new *n,
 	gint64 *id, struct rs_err *err) RS_MUST_USE;
+/* A row STORED for a message that another program has fetched, at `stored_s`: no file of ours, size not known. A row that
+ * is there stays as it is: *added false. */
+int rs_ledger_fetched_before(struct rs_ledger *l, const char *account, struct rs_slice uid,
+	guint32 stored_s, bool *added, struct rs_err *err) RS_MUST_USE;
 /* Row in FAILED (again) or SKIPPED; n->id 0: a new one. `note`: why, for people. */
 int rs_ledger_not_stored(struct rs_ledger *l, const char *account, const struct rs_ledger_new *n,
 	enum rs_ledger_state state, const char *note, guint32 next_s,
@@ -137,6 +141,11 @@ int rs_ledger_rename(struct rs_ledger *l, gint64 id, struct rs_slice uid, guint3
 int rs_ledger_retire(struct rs_ledger *l, gint64 id, gint64 gone_s, struct rs_err *err) RS_MUST_USE;
 
 /* --- what is known of accounts and hosts ------------------------------------------------------ */
+
+/* What the ledger knows messages by, beside their UIDs: the account and the mailbox it stands for. An account that is
+ * pointed at another mailbox must not take that one's UIDs for known. g_free it. */
+struct rs_account;
+char *rs_ledger_key(const struct rs_account *a);
 
 struct rs_ledger_account {
 	char *policy;     /* by which the last whole check went; NULL: none has */

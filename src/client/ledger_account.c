@@ -1,4 +1,5 @@
 /* ledger_account.c - what the ledger knows of accounts and hosts, and what is not here. See ledger.h. */
+#include "client/account.h"
 #include "client/ledger_priv.h"
 
 static char *text_read(sqlite3_stmt *s, int at)
@@ -130,4 +131,11 @@ int rs_ledger_problems(
 	if (rc == 0)
 		*out = g_steal_pointer(&rows);
 	return rc;
+}
+
+char *rs_ledger_key(const struct rs_account *a)
+{
+	g_autofree char *host = g_ascii_strdown(a->pop3_host, -1);
+
+	return g_strdup_printf("%s\t%s@%s", a->name, a->pop3_user, host);
 }

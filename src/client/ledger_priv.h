@@ -8,6 +8,7 @@
 
 enum statement {
 	INSERT,
+	FETCHED_BEFORE,
 	STORE,
 	NOTE,
 	SET_STATE,
