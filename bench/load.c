@@ -2,8 +2,7 @@
  *
  *   load SCENARIO key=value …          driven by bench/run.py, which reads the server's CPU time
  * Scenarios (each says "ready", waits for a line on its input, works, says what it did as JSON):
- *   login   conns, seconds, users, [tls, resume, ops]     connect, USER, PASS, STAT, QUIT; with
- *                                                        resume each has its ticket before "ready"
+ *   login   conns, seconds, users, [tls, resume]          connect, USER, PASS, STAT, QUIT
  *   retr    conns, seconds, messages, depth, [tls]        RETR round and round, `depth` on the way
  *   list    times                                         PASS to the end of LIST and UIDL
  *   dele    messages                                      DELE of all, 64 on the way, QUIT
@@ -34,7 +33,6 @@ static struct {
 	int size;
 	int times;
 	int resume;
-	int ops; /* 0: until the time is over */
 	double seconds;
 	SSL_CTX *tls;
 } opt = {.host = "127.0.0.1",
@@ -75,12 +73,6 @@ static void note(double took, uint64_t ops_more, uint64_t octets_more)
 	(void)pthread_mutex_unlock(&sum_lock);
 }
 
-static bool over(void)
-{
-	return now() >= deadline ||
-	       (opt.ops && __atomic_load_n(&ops, __ATOMIC_RELAXED) >= (uint64_t)opt.ops);
-}
-
 static int user_next(void)
 {
 	return __atomic_fetch_add(&next_user, 1, __ATOMIC_RELAXED) % opt.users;
@@ -114,16 +106,12 @@ static void quit(struct conn *c, SSL_SESSION **session)
 	conn_close(c, session);
 }
 
-static SSL_SESSION *tickets[THREADS_MAX];
-static int next_ticket;
-
 static void *run_login(void *arg)
 {
 	struct conn *c = malloc(sizeof(*c));
-	SSL_SESSION *session =
-		tickets[__atomic_fetch_add(&next_ticket, 1, __ATOMIC_RELAXED) % THREADS_MAX];
+	SSL_SESSION *session = NULL;
 
-	while (!over()) {
+	while (now() < deadline) {
 		double from = now();
 
 		login(c, user_next(), opt.resume ? &session : NULL);
@@ -311,7 +299,7 @@ static void one_option(char *arg)
 		int *at;
 	} numbers[] = {{"port", &opt.port}, {"conns", &opt.conns}, {"users", &opt.users},
 		{"messages", &opt.messages}, {"depth", &opt.depth}, {"size", &opt.size},
-		{"times", &opt.times}, {"resume", &opt.resume}, {"ops", &opt.ops}};
+		{"times", &opt.times}, {"resume", &opt.resume}};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		if (strcmp(arg, numbers[i].key) == 0) {
@@ -347,13 +335,6 @@ static void scenario(const char *what)
 			conns[i] = malloc(sizeof(**conns));
 			login(conns[i], i, NULL);
 		}
-	}
-	for (int i = 0; opt.resume && i < opt.conns; i++) {
-		struct conn *c = malloc(sizeof(*c));
-
-		login(c, user_next(), &tickets[i]);
-		quit(c, &tickets[i]);
-		free(c);
 	}
 	wait_go();
 	from = now();

@@ -12,10 +12,9 @@ static const struct rs_command *const commands[] = {
 	&rs_cmd_account,
 	&rs_cmd_check,
 	&rs_cmd_fetch,
+	&rs_cmd_import,
 	&rs_cmd_list,
-	&rs_cmd_outbox,
 	&rs_cmd_save,
-	&rs_cmd_send,
 	&rs_cmd_show,
 };
 
