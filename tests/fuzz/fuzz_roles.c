@@ -6,6 +6,7 @@
  * octets each (numbers small, or all bits set; sessions that are there), or any octets; with or without a
  * descriptor. A handler that refuses ends the link, as server/link.c does, and the peer comes anew. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -32,7 +33,7 @@ static const struct row {
 	{RS_ROLE_FRONT, RS_ROLE_AUTH, RS_MSG_CHALLENGE, "so"},
 	{RS_ROLE_FRONT, RS_ROLE_AUTH, RS_MSG_REFUSED, "s14o"},
 	{RS_ROLE_FRONT, RS_ROLE_AUTH, RS_MSG_RCPT_REFUSED, "s42oo"},
-	{RS_ROLE_FRONT, RS_ROLE_STORE, RS_MSG_OPENED, "s1i4od"},
+	{RS_ROLE_FRONT, RS_ROLE_STORE, RS_MSG_OPENED, "s1i4ood"},
 	{RS_ROLE_FRONT, RS_ROLE_STORE, RS_MSG_BODY, "s4118od"},
 	{RS_ROLE_FRONT, RS_ROLE_STORE, RS_MSG_COMMITTED, "s14"},
 	{RS_ROLE_FRONT, RS_ROLE_STORE, RS_MSG_LOST, "s"},
@@ -58,6 +59,18 @@ static const struct row {
 	{RS_ROLE_MASTER, RS_ROLE_N, RS_MSG_READY, ""},
 	{RS_ROLE_MASTER, RS_ROLE_N, RS_MSG_VIOLATION, "4"},
 	{RS_ROLE_MASTER, RS_ROLE_N, RS_MSG_RELOAD, "8"},
+	{RS_ROLE_FRONT, RS_ROLE_AUTH, RS_MSG_LOGGED_IN, "so"},
+	{RS_ROLE_FRONT, RS_ROLE_AUTH, RS_MSG_MAIL_ANSWER, "s2oo"},
+	{RS_ROLE_FRONT, RS_ROLE_RELAY, RS_MSG_RCPT_READY, "s41"},
+	{RS_ROLE_FRONT, RS_ROLE_RELAY, RS_MSG_RCPT_REFUSED, "s42oo"},
+	{RS_ROLE_FRONT, RS_ROLE_RELAY, RS_MSG_DATA_ROOM, "s4"},
+	{RS_ROLE_FRONT, RS_ROLE_RELAY, RS_MSG_RELAYED, "s2oo"},
+	{RS_ROLE_AUTH, RS_ROLE_FRONT, RS_MSG_CHANNEL, "s1ooo"},
+	{RS_ROLE_AUTH, RS_ROLE_FRONT, RS_MSG_MAIL, "s18o"},
+	{RS_ROLE_RELAY, RS_ROLE_AUTH, RS_MSG_RELAY_OPEN, "4s418oo"},
+	{RS_ROLE_RELAY, RS_ROLE_FRONT, RS_MSG_DATA, "so"},
+	{RS_ROLE_RELAY, RS_ROLE_FRONT, RS_MSG_DATA_END, "s"},
+	{RS_ROLE_RELAY, RS_ROLE_FRONT, RS_MSG_DATA_DROP, "s"},
 };
 
 /* --- a role in its surroundings ------------------------------------------------------------- */
@@ -65,17 +78,9 @@ static const struct row {
 struct scene {
 	struct rs_proc r;
 	int ends[RS_ROLE_N]; /* of its links, where nobody reads with care */
-	int listeners[2];
-	int clients[2];
+	int listeners[3];
+	int clients[3];
 };
-
-/* The threads of libuv live to the end, and the leak check of some sanitizers waits for them for ever; what
- * is lost is found by the unit tests of the roles. */
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
 
 static struct scene scenes[RS_ROLE_N];
 static char users_file[] = "/tmp/rs-fuzz-users-XXXXXX";
@@ -97,6 +102,8 @@ static struct rs_link **place_of(struct rs_proc *r, enum rs_role peer)
 		return &r->stores[0];
 	if (peer == RS_ROLE_ADMIN)
 		return &r->admin;
+	if (peer == RS_ROLE_RELAY)
+		return &r->relay;
 	return peer == RS_ROLE_AUTH ? &r->auth : &r->control;
 }
 
@@ -127,11 +134,78 @@ static void drain(struct scene *s)
 	}
 }
 
+/* --- the server that mail is relayed to ------------------------------------------------------ */
+
+static int smtp_listener = -1;
+static int smtp_conns[8];
+static guint smtp_n;
+static guint8 smtp_how; /* what it answers */
+
+static void smtp_begin(guint16 *port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(at);
+
+	smtp_listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	FUZZ_LAW(bind(smtp_listener, (struct sockaddr *)&at, n) == 0);
+	FUZZ_LAW(listen(smtp_listener, 64) == 0);
+	FUZZ_LAW(getsockname(smtp_listener, (struct sockaddr *)&at, &n) == 0);
+	*port = ntohs(at.sin_port);
+}
+
+static void smtp_say(int fd, const char *text)
+{
+	(void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+/* An answer for each line that came; which one is the input's choice. */
+static void smtp_answer(int fd, const char *octets, gssize n)
+{
+	static const char *const answers[] = {
+		"250 2.0.0 yes\r\n", "550 5.1.1 no\r\n", "451 later\r\n", "354 go on\r\n"};
+
+	for (gssize i = 0; i < n; i++) {
+		if (octets[i] != '\n')
+			continue;
+		if (i >= 5 && memcmp(octets + i - 5, "DATA\r", 5) == 0)
+			smtp_say(fd, smtp_how & 4 ? answers[1] : answers[3]);
+		else
+			smtp_say(fd,
+				answers[smtp_how & 3 && (smtp_how >> 3) % 8 == i % 8 ? smtp_how & 3
+										     : 0]);
+	}
+}
+
+static void smtp_turn(void)
+{
+	char octets[4096];
+	int fd = smtp_listener < 0 ? -1 : accept4(smtp_listener, NULL, NULL, SOCK_NONBLOCK);
+
+	if (fd >= 0 && smtp_n < G_N_ELEMENTS(smtp_conns)) {
+		smtp_conns[smtp_n++] = fd;
+		smtp_say(fd, smtp_how & 0x80 ? "554 no\r\n" : "220 here\r\n");
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	for (guint i = 0; i < smtp_n; i++) {
+		gssize n = recv(smtp_conns[i], octets, sizeof(octets), 0);
+
+		if (n > 0)
+			smtp_answer(smtp_conns[i], octets, n);
+		if (n == 0 || (n > 0 && smtp_how & 0x40)) { /* it hangs up on the first word */
+			close(smtp_conns[i]);
+			smtp_conns[i--] = smtp_conns[--smtp_n];
+		}
+	}
+}
+
 static void turn(struct scene *s)
 {
 	for (int i = 0; i < 3; i++) {
 		(void)uv_run(&s->r.loop, UV_RUN_NOWAIT);
 		drain(s);
+		if (s->r.kind == RS_ROLE_RELAY)
+			smtp_turn();
 	}
 }
 
@@ -140,9 +214,11 @@ static struct rs_conf *conf(void)
 	static struct rs_conf *c;
 	g_autofree char *text = NULL;
 	struct rs_err err;
+	guint16 port;
 
 	if (c)
 		return c;
+	smtp_begin(&port);
 	FUZZ_LAW(g_file_set_contents(users_file,
 		"anna@example.org:{PLAIN}secret::::::\nben@example.org:{PLAIN}x::::::pop3=no\n", -1,
 		NULL));
@@ -150,10 +226,11 @@ static struct rs_conf *conf(void)
 		"[server]\nhostname = h\nstate-dir = /s\nrun-dir = /r\nworkers = 1\nuser = "
 		"0:0\n[listen]\nlmtp "
 		"= "
-		"unix:/l\n[auth]\nusers = passwd-file:%s\ncleartext = always\napop = on\n"
+		"unix:/l\n[submission]\nrelay = smtp://127.0.0.1:%u\nrelay-tls = "
+		"none\n[auth]\nusers = passwd-file:%s\ncleartext = always\napop = on\n"
 		"[store]\ntype = memory\npath = /m/%%u\n[limits]\nfailed-login-delay = "
 		"off\n[log]\nlevel = error\n",
-		users_file);
+		port, users_file);
 	FUZZ_LAW(rs_conf_parse("fuzz", rs_slice_str(text), &c, &err) == 0);
 	return c;
 }
@@ -184,11 +261,12 @@ static void client(struct scene *s, unsigned i, const char *says)
 
 static void begin(struct scene *s, enum rs_role kind, const struct rs_role_ops *ops)
 {
-	static const enum rs_role peers[RS_ROLE_N][4] = {
-		[RS_ROLE_FRONT] = {RS_ROLE_AUTH, RS_ROLE_STORE, RS_ROLE_ADMIN},
-		[RS_ROLE_AUTH] = {RS_ROLE_FRONT, RS_ROLE_STORE},
+	static const enum rs_role peers[RS_ROLE_N][5] = {
+		[RS_ROLE_FRONT] = {RS_ROLE_AUTH, RS_ROLE_STORE, RS_ROLE_ADMIN, RS_ROLE_RELAY},
+		[RS_ROLE_AUTH] = {RS_ROLE_FRONT, RS_ROLE_STORE, RS_ROLE_RELAY},
 		[RS_ROLE_STORE] = {RS_ROLE_FRONT, RS_ROLE_AUTH},
 		[RS_ROLE_ADMIN] = {RS_ROLE_FRONT},
+		[RS_ROLE_RELAY] = {RS_ROLE_FRONT, RS_ROLE_AUTH},
 	};
 	struct rs_err err;
 
@@ -207,6 +285,7 @@ static void begin(struct scene *s, enum rs_role kind, const struct rs_role_ops *
 	if (kind == RS_ROLE_FRONT) {
 		listen_for(s, RS_SERVICE_POP3, &s->listeners[0]);
 		listen_for(s, RS_SERVICE_LMTP, &s->listeners[1]);
+		listen_for(s, RS_SERVICE_SUBMISSION, &s->listeners[2]);
 	} else if (kind == RS_ROLE_ADMIN) {
 		listen_for(s, RS_SERVICE_ADMIN, &s->listeners[0]);
 	}
@@ -214,26 +293,40 @@ static void begin(struct scene *s, enum rs_role kind, const struct rs_role_ops *
 
 /* --- sessions that are there ---------------------------------------------------------------- */
 
+/* Is `sess` one that such a message is for? */
+static bool is_for(const struct front_sess *sess, guint64 id, const struct row *row)
+{
+	bool mail = row->type == RS_MSG_RCPT_REFUSED || row->type == RS_MSG_RCPT_READY ||
+		    row->type == RS_MSG_DATA_ROOM || row->type == RS_MSG_DELIVERED ||
+		    row->type == RS_MSG_MAIL_ANSWER || row->type == RS_MSG_RELAYED;
+
+	if (mail != ((id & RS_MSG_TXN_MASK) != 0))
+		return false;
+	if (row->from == RS_ROLE_RELAY || row->type == RS_MSG_LOGGED_IN ||
+		row->type == RS_MSG_MAIL_ANSWER)
+		return sess->conn->service == RS_SERVICE_SUBMISSION;
+	return row->from == RS_ROLE_AUTH || mail || sess->conn->service == RS_SERVICE_POP3;
+}
+
 /* One that is there; below 0xe0 one that such a message is for. */
-static guint64 session_of(const struct scene *s, enum rs_msg_type type, guint8 choice)
+static guint64 session_of(const struct scene *s, const struct row *row, guint8 choice)
 {
 	const struct front *f = s->r.arg;
 	const struct admin *a = s->r.arg;
 	guint64 found[8];
-	bool mail = type == RS_MSG_RCPT_REFUSED || type == RS_MSG_RCPT_READY ||
-		    type == RS_MSG_DATA_ROOM || type == RS_MSG_DELIVERED;
 	guint n = 0;
 	GHashTableIter i;
 	gpointer key;
+	gpointer value;
 
 	if (choice >= 0xf0)
 		return choice == 0xff ? G_MAXUINT64 : choice;
 	if (s->r.kind == RS_ROLE_FRONT) {
 		g_hash_table_iter_init(&i, f->sessions);
-		while (n < 8 && g_hash_table_iter_next(&i, &key, NULL)) {
+		while (n < 8 && g_hash_table_iter_next(&i, &key, &value)) {
 			guint64 id = *(guint64 *)key;
 
-			if (choice >= 0xe0 || mail == ((id & RS_MSG_TXN_MASK) != 0))
+			if (choice >= 0xe0 || is_for(value, id, row))
 				found[n++] = id;
 		}
 	} else if (s->r.kind == RS_ROLE_ADMIN) {
@@ -293,7 +386,7 @@ static void by_the_book(
 {
 	for (const char *fields = row->fields; *fields; fields++) {
 		if (*fields == 's')
-			put(b, session_of(s, row->type, fuzz_choice(in)), 8);
+			put(b, session_of(s, row, fuzz_choice(in)), 8);
 		else if (*fields == 'o')
 			add_octets(b, in);
 		else if (*fields == 'i')
@@ -364,13 +457,29 @@ static const struct row *message_from(
 
 /* --- the roles ------------------------------------------------------------------------------ */
 
+/* A body of a session that is there, of a row that no table from here can have: it has to end the link. */
+static bool beyond_all_rows(const struct scene *s, const struct row *row, const GByteArray *octets)
+{
+	const struct front *f = s->r.arg;
+	guint64 session;
+	guint32 n;
+
+	if (row->type != RS_MSG_BODY || octets->len < sizeof(session) + sizeof(n))
+		return false;
+	memcpy(&session, octets->data, sizeof(session));
+	memcpy(&n, octets->data + sizeof(session), sizeof(n));
+	return n > 0x100000 && g_hash_table_contains(f->sessions, &session);
+}
+
 static void say(struct scene *s, struct rs_slice *in, GByteArray *octets)
 {
 	struct rs_msg_in m;
 	const struct row *row = message_from(s, in, octets, &m);
 	struct rs_link **place = place_of(&s->r, row->from);
+	bool no_row = beyond_all_rows(s, row, octets);
 	bool ok = s->r.ops->message(&s->r, row->from, 0, &m);
 
+	FUZZ_LAW(!ok || !no_row);
 	close_rest(&m);
 	if (ok)
 		return;
@@ -390,9 +499,17 @@ static void surround(struct scene *s, guint8 how)
 		"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\nhello\r\n.\r\nMAIL "
 		"FROM:<>\r\n"};
 
+	static const char *const submission[] = {
+		"EHLO x\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT "
+		"TO:<e@f>\r\nDATA\r\nhello\r\n.\r\n",
+		"EHLO x\r\nAUTH LOGIN\r\nYQ==\r\nYg==\r\nMAIL FROM:<a@b>\r\nRSET\r\nMAIL "
+		"FROM:<a@b> SIZE=9\r\n"};
+
+	smtp_how = s->r.kind == RS_ROLE_RELAY ? how : 0;
 	if (s->r.kind == RS_ROLE_FRONT) {
 		client(s, 0, pop3[how % 4]);
 		client(s, 1, lmtp[how / 4 % 2]);
+		client(s, 2, submission[how / 8 % 2]);
 	} else if (s->r.kind == RS_ROLE_ADMIN) {
 		client(s, 0,
 			how % 2 ? "{\"do\":\"sessions\"}\n" : "{\"do\":\"kick\",\"id\":\"1\"}\n");
@@ -515,7 +632,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize n)
 		rs_log_init("fuzz", false, -1); /* says nothing */
 		begun = true;
 	}
-	switch (fuzz_choice(&in) % 5) {
+	switch (fuzz_choice(&in) % 6) {
 	case 0:
 		against_role(RS_ROLE_FRONT, &rs_front_ops, in);
 		break;
@@ -528,8 +645,11 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize n)
 	case 3:
 		against_role(RS_ROLE_ADMIN, &rs_admin_ops, in);
 		break;
-	default:
+	case 4:
 		against_master(in);
+		break;
+	default:
+		against_role(RS_ROLE_RELAY, &rs_relay_ops, in);
 		break;
 	}
 	return 0;
