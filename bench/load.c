@@ -2,7 +2,8 @@
  *
  *   load SCENARIO key=value …          driven by bench/run.py, which reads the server's CPU time
  * Scenarios (each says "ready", waits for a line on its input, works, says what it did as JSON):
- *   login   conns, seconds, users, [tls, resume]          connect, USER, PASS, STAT, QUIT
+ *   login   conns, seconds, users, [tls, resume, ops]     connect, USER, PASS, STAT, QUIT; with
+ *                                                        resume each has its ticket before "ready"
  *   retr    conns, seconds, messages, depth, [tls]        RETR round and round, `depth` on the way
  *   list    times                                         PASS to the end of LIST and UIDL
  *   dele    messages                                      DELE of all, 64 on the way, QUIT
@@ -33,6 +34,7 @@ static struct {
 	int size;
 	int times;
 	int resume;
+	int ops; /* 0: until the time is over */
 	double seconds;
 	SSL_CTX *tls;
 } opt = {.host = "127.0.0.1",
@@ -73,6 +75,12 @@ static void note(double took, uint64_t ops_more, uint64_t octets_more)
 	(void)pthread_mutex_unlock(&sum_lock);
 }
 
+static bool over(void)
+{
+	return now() >= deadline ||
+	       (opt.ops && __atomic_load_n(&ops, __ATOMIC_RELAXED) >= (uint64_t)opt.ops);
+}
+
 static int user_next(void)
 {
 	return __atomic_fetch_add(&next_user, 1, __ATOMIC_RELAXED) % opt.users;
@@ -106,12 +114,16 @@ static void quit(struct conn *c, SSL_SESSION **session)
 	conn_close(c, session);
 }
 
+static SSL_SESSION *tickets[THREADS_MAX];
+static int next_ticket;
+
 static void *run_login(void *arg)
 {
 	struct conn *c = malloc(sizeof(*c));
-	SSL_SESSION *session = NULL;
+	SSL_SESSION *session =
+		tickets[__atomic_fetch_add(&next_ticket, 1, __ATOMIC_RELAXED) % THREADS_MAX];
 
-	while (now() < deadline) {
+	while (!over()) {
 		double from = now();
 
 		login(c, user_next(), opt.resume ? &session : NULL);
@@ -299,7 +311,7 @@ static void one_option(char *arg)
 		int *at;
 	} numbers[] = {{"port", &opt.port}, {"conns", &opt.conns}, {"users", &opt.users},
 		{"messages", &opt.messages}, {"depth", &opt.depth}, {"size", &opt.size},
-		{"times", &opt.times}, {"resume", &opt.resume}};
+		{"times", &opt.times}, {"resume", &opt.resume}, {"ops", &opt.ops}};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		if (strcmp(arg, numbers[i].key) == 0) {
@@ -335,6 +347,13 @@ static void scenario(const char *what)
 			conns[i] = malloc(sizeof(**conns));
 			login(conns[i], i, NULL);
 		}
+	}
+	for (int i = 0; opt.resume && i < opt.conns; i++) {
+		struct conn *c = malloc(sizeof(*c));
+
+		login(c, user_next(), &tickets[i]);
+		quit(c, &tickets[i]);
+		free(c);
 	}
 	wait_go();
 	from = now();

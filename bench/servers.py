@@ -87,10 +87,21 @@ class Server:
         return path
 
     def run(self, *command):
+        self.log_at = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
             self.processes.append(subprocess.Popen(
                 ["taskset", "-c", "0", *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, preexec_fn=self.cgroup.enter))
+
+    def wait_log(self, text):
+        """Until the log says so: listening alone does not mean that every process is up."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.processes[-1].poll() is None:
+            with open(self.log, errors="replace") as f:
+                if text in f.read()[self.log_at:]:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.name} did not come up, see {self.log}")
 
     def stop(self, last=True):
         for process in self.processes:
@@ -140,7 +151,7 @@ path = {self.mail}/%n
 connections = 20000
 """)
         self.run(self.program, "serve", "-c", conf)
-        peers.wait_port(self.pop3s, self.processes[-1], self.log)
+        self.wait_log(" ready ")
 
 
 class Dovecot(Server):

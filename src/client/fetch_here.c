@@ -123,8 +123,9 @@ int fetch_here(struct fetch_run *r, struct rs_err *err)
 	for (guint i = 0; i < r->table.rows->len; i++) {
 		struct rs_ledger_row *row = &g_array_index(r->table.rows, struct rs_ledger_row, i);
 
-		row->here = (guint8)GPOINTER_TO_INT(
-			g_hash_table_lookup(by_id, GSIZE_TO_POINTER((gsize)row->id)));
+		row->here = GPOINTER_TO_UINT(
+				    g_hash_table_lookup(by_id, GSIZE_TO_POINTER((gsize)row->id))) &
+			    3u;
 	}
 	return r->f->dry_run ? 0 : note_missed(r, err);
 }

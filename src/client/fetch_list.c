@@ -17,6 +17,21 @@ static GHashTable *by_number(const GArray *listing)
 	return t;
 }
 
+/* The octets of a UID that the ledger has, too, so that a million of them are not held twice. Both lists are mostly
+ * in the same order: only the next row is looked at. NULL: it is another one. */
+static const uint8_t *known_uid(struct fetch_run *r, struct rs_slice uid)
+{
+	const struct rs_ledger_row *row;
+
+	if (r->hint >= r->table.rows->len)
+		return NULL;
+	row = &g_array_index(r->table.rows, struct rs_ledger_row, r->hint);
+	if (!rs_slice_eq(rs_ledger_uid(row), uid))
+		return NULL;
+	r->hint++;
+	return row->uid_p;
+}
+
 static void uidl_line(struct fetch_run *r, const struct rs_pop3c_event *ev)
 {
 	struct rs_listed m = {.num = ev->num, .size = UINT64_MAX, .uid_n = (guint32)ev->text.n};
@@ -25,8 +40,10 @@ static void uidl_line(struct fetch_run *r, const struct rs_pop3c_event *ev)
 		r->whole = FALSE; /* a row that cannot be read: then nothing is missing for sure */
 		return;
 	}
-	m.uid_p = (const uint8_t *)g_string_chunk_insert_len(
-		r->uids, (const char *)ev->text.p, (gssize)ev->text.n);
+	m.uid_p = known_uid(r, ev->text);
+	if (!m.uid_p)
+		m.uid_p = (const uint8_t *)g_string_chunk_insert_len(
+			r->uids, (const char *)ev->text.p, (gssize)ev->text.n);
 	g_array_append_val(r->listing, m);
 }
 
@@ -105,6 +122,7 @@ int fetch_listing_read(struct fetch_run *r, struct rs_err *err)
 
 	r->whole = TRUE;
 	r->sized = FALSE;
+	r->hint = 0;
 	if (!r->session->asked_uidl && rs_pop3c_send(r->session->engine, RS_POP3_UIDL, 0, NULL) < 0)
 		return rs_err_set(err, RS_ENOMEM, _("out of memory"));
 	rc = rs_session_event(r->session, &ev, err);

@@ -77,6 +77,7 @@ struct fetch_run {
 	struct rs_session_told told;
 	GArray *listing; /* struct rs_listed */
 	GStringChunk *uids;
+	guint hint;     /* row of the table that the next line of UIDL is likely to be */
 	gboolean whole; /* every row of the listing could be read */
 	gboolean sized; /* LIST was answered */
 	struct rs_policy before;

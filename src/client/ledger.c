@@ -366,7 +366,7 @@ static void row_read(sqlite3_stmt *s, struct rs_ledger_table *t)
 	row.uid_p = (const uint8_t *)g_string_chunk_insert_len(t->uids, uid ? uid : "", (gssize)n);
 	row.uid_n = (guint16)n;
 	row.occurrence = (guint32)sqlite3_column_int64(s, 2);
-	row.state = (guint8)sqlite3_column_int(s, 3);
+	row.state = (guint)sqlite3_column_int(s, 3) & 7u;
 	row.hold = sqlite3_column_int(s, 4) != 0;
 	row.size = (guint64)sqlite3_column_int64(s, 5);
 	row.gone_s = time_read(s, 6);

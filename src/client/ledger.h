@@ -54,11 +54,11 @@ struct rs_ledger_row {
 	guint32 next_s;       /* FAILED: not before */
 	guint32 occurrence;   /* 0 for the first with that UID */
 	guint16 uid_n;
-	guint8 state; /* enum rs_ledger_state */
-	guint8 hold;  /* the body looked cut short: never delete it on the server */
-	guint8 tries; /* FAILED */
-	guint8 here;  /* enum rs_here */
-	guint8 seen;  /* for the plan: in the listing at hand */
+	guint8 tries;     /* FAILED */
+	guint8 state : 3; /* enum rs_ledger_state */
+	guint8 hold : 1;  /* the body looked cut short: never delete it on the server */
+	guint8 here : 2;  /* enum rs_here */
+	guint8 seen : 1;  /* for the plan: in the listing at hand */
 };
 
 static inline struct rs_slice rs_ledger_uid(const struct rs_ledger_row *row)

@@ -310,9 +310,33 @@ int rs_net_exchange(struct rs_net *n, struct rs_slice out, size_t *written, stru
 	}
 }
 
+void rs_net_set_timeout(struct rs_net *n, guint timeout_s)
+{
+	g_socket_set_timeout(g_socket_connection_get_socket(n->tcp), timeout_s);
+}
+
 bool rs_net_is_tls(const struct rs_net *n)
 {
 	return n->stream && G_IS_TLS_CONNECTION(n->stream);
+}
+
+GByteArray *rs_net_binding(const struct rs_net *n, bool exporter)
+{
+	g_autoptr(GByteArray) data = g_byte_array_new();
+	GTlsConnection *tls;
+
+	if (!rs_net_is_tls(n))
+		return NULL;
+	tls = G_TLS_CONNECTION(n->stream);
+	/* RFC 9266 section 3: before TLS 1.3 the exporter binds nothing for sure */
+	if (exporter && g_tls_connection_get_protocol_version(tls) < G_TLS_PROTOCOL_VERSION_TLS_1_3)
+		return NULL;
+	if (!g_tls_connection_get_channel_binding_data(tls,
+		    exporter ? G_TLS_CHANNEL_BINDING_TLS_EXPORTER
+			     : G_TLS_CHANNEL_BINDING_TLS_SERVER_END_POINT,
+		    data, NULL))
+		return NULL;
+	return data->len ? g_steal_pointer(&data) : NULL;
 }
 
 char *rs_net_fingerprint(const struct rs_net *n)

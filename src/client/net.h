@@ -48,7 +48,12 @@ int rs_net_write(
 /* The connection's descriptor, for what only a socket knows; -1 when there is none. */
 int rs_net_fd(const struct rs_net *n);
 
+/* Another limit for silence, from now on; the `where` of rs_net_open must say the same. */
+void rs_net_set_timeout(struct rs_net *n, guint timeout_s);
 bool rs_net_is_tls(const struct rs_net *n);
+/* What binds a login to this TLS connection: tls-exporter (RFC 9266), else tls-server-end-point (RFC 5929).
+ * g_byte_array_unref it; NULL: there is none. */
+GByteArray *rs_net_binding(const struct rs_net *n, bool exporter);
 /* SHA-256 of the server's certificate as hex, g_free it; NULL without TLS. After -RS_ECERT the
  * error's text has it too. */
 char *rs_net_fingerprint(const struct rs_net *n);

@@ -36,17 +36,34 @@ static gint by_uid(gconstpointer a, gconstpointer b, gpointer data)
 	return order ? order : (i > j) - (i < j);
 }
 
-/* Rows of the listing in the order of UIDs; numbers those that share one. */
+/* Most servers give UIDs that grow with the number: then there is nothing to sort. */
+static bool in_order(const GArray *listing)
+{
+	for (guint i = 1; i < listing->len; i++) {
+		if (rs_ledger_compare(rs_listed_uid(plan_listed(listing, i - 1)), 0,
+			    rs_listed_uid(plan_listed(listing, i)), 0) > 0)
+			return false;
+	}
+	return true;
+}
+
+static guint at(const guint *order, guint i)
+{
+	return order ? order[i] : i;
+}
+
+/* Rows of the listing in the order of UIDs, NULL: as they stand; numbers those that share one. */
 static guint *sort_by_uid(GArray *listing)
 {
-	guint *order = g_new(guint, listing->len + 1);
+	guint *order = in_order(listing) ? NULL : g_new(guint, listing->len + 1);
 
-	for (guint i = 0; i < listing->len; i++)
+	for (guint i = 0; order && i < listing->len; i++)
 		order[i] = i;
-	g_qsort_with_data(order, (gint)listing->len, sizeof(*order), by_uid, listing);
+	if (order)
+		g_qsort_with_data(order, (gint)listing->len, sizeof(*order), by_uid, listing);
 	for (guint i = 0; i < listing->len; i++) {
-		struct rs_listed *m = plan_listed(listing, order[i]);
-		const struct rs_listed *before = i ? plan_listed(listing, order[i - 1]) : NULL;
+		struct rs_listed *m = plan_listed(listing, at(order, i));
+		const struct rs_listed *before = i ? plan_listed(listing, at(order, i - 1)) : NULL;
 
 		m->occurrence = before && rs_slice_eq(rs_listed_uid(before), rs_listed_uid(m))
 					? before->occurrence + 1
@@ -125,7 +142,7 @@ static void match(struct plan_work *w, const guint *order)
 	guint r = 0;
 
 	for (guint i = 0; i < n; i++) {
-		const struct rs_listed *m = plan_listed(w->in->listing, order[i]);
+		const struct rs_listed *m = plan_listed(w->in->listing, at(order, i));
 		int c = 1;
 
 		while (r < rows->len) {
@@ -137,7 +154,7 @@ static void match(struct plan_work *w, const guint *order)
 				break;
 			r++;
 		}
-		w->found[order[i]] = r < rows->len && c == 0 ? r + 1 : 0;
+		w->found[at(order, i)] = r < rows->len && c == 0 ? r + 1 : 0;
 	}
 	for (guint i = 0; i < n; i++) {
 		if (w->found[i])

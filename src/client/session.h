@@ -16,6 +16,8 @@
 #define RS_SESSION_PLAIN 0x10000u
 /* And that it announces PIPELINING before the login, not only behind it. */
 #define RS_SESSION_EARLY 0x20000u
+/* And that the login was SCRAM, which goes step by step. */
+#define RS_SESSION_SCRAM 0x40000u
 
 /* How to open one: what is remembered, and what to send ahead. */
 struct rs_session_how {
@@ -41,6 +43,7 @@ struct rs_session {
 	struct rs_slice rest; /* read and not yet taken by the engine */
 	bool asked_uidl;      /* UIDL is on its way, and LIST behind it */
 	bool asked_list;
+	bool scram;                   /* the login was SCRAM */
 	bool early;                   /* PIPELINING was announced before the login */
 	gint64 rtt_us;                /* of the quickest exchange so far, 0: not known */
 	struct rs_session_told *told; /* lent while it is opened */

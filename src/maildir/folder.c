@@ -140,20 +140,24 @@ int rs_maildir_open(const struct rs_fs *fs, const char *path, unsigned flags,
 {
 	struct rs_maildir *m;
 	int rc = 0;
+	int fd;
 
-	if (flags & RS_MAILDIR_CREATE)
+	fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && (flags & RS_MAILDIR_CREATE)) {
 		rc = make_path(fs, path);
-	if (rc < 0)
-		return rs_maildir_fail(err, -rc, "make the folder", path, NULL);
+		if (rc < 0)
+			return rs_maildir_fail(err, -rc, "make the folder", path, NULL);
+		fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return rs_maildir_fail(err, errno, "open the folder", path, NULL);
 	m = g_new0(struct rs_maildir, 1);
 	m->fs = fs;
 	m->path = g_strdup(path);
 	m->flags = flags;
 	m->tmp_fd = m->new_fd = m->cur_fd = -1;
-	m->root_fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (m->root_fd < 0)
-		rc = rs_maildir_fail(err, errno, "open the folder", path, NULL);
-	if (rc == 0 && !(flags & RS_MAILDIR_LAZY))
+	m->root_fd = fd;
+	if (!(flags & RS_MAILDIR_LAZY))
 		rc = rs_maildir_subs(m, err);
 	if (rc < 0)
 		rs_maildir_destroy(&m);

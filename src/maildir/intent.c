@@ -13,6 +13,7 @@
 #define HEAD       "restante-delete 1\n"
 #define RECORD_MAX (512u * 1024 * 1024) /* two million names of the longest kind */
 #define KEEP       "keep "
+#define RUN_N      128u /* messages removed under one lock of the quota */
 #define NAME_N_MAX (RS_MAILDIR_NAME_MAX + RS_FOLDER_NAME_MAX + 2)
 
 static char *digest(const char *text, size_t n)
@@ -264,10 +265,14 @@ static uint64_t size_of(const struct rs_maildir *m, struct rs_maildir_entry e)
 	return (uint64_t)st.st_size;
 }
 
-/* Unlink what the scan found of it; how many could not be removed. *gone adds up. */
-static uint32_t part_unlink(const struct part *part, struct rs_quota_use *gone)
+/* Unlink what the scan found of it; how many could not be removed. The quota of `account` (NULL: it stays
+ * used) is given back in runs, so that a delivery waits for some messages and not for a big mailbox. */
+static uint32_t part_unlink(const struct part *part, const char *account)
 {
+	struct rs_quota_room *room = NULL;
+	struct rs_quota_use gone = {.octets = 0};
 	uint32_t left = 0;
+	uint32_t n = 0;
 
 	for (size_t i = 0; part->list && i < rs_maildir_list_n(part->list); i++) {
 		struct rs_maildir_entry e = rs_maildir_list_at(part->list, i);
@@ -277,25 +282,31 @@ static uint32_t part_unlink(const struct part *part, struct rs_quota_use *gone)
 
 		if (!is_named(part, e.file))
 			continue;
+		if (account && n++ % RUN_N == 0) {
+			rs_quota_remove_end(&room, gone);
+			gone = (struct rs_quota_use){.octets = 0};
+			room = rs_quota_remove_begin(m->fs, account);
+		}
 		size = size_of(m, e);
 		rc = m->fs->unlink(m->fs->ctx, e.in_new ? m->new_fd : m->cur_fd, e.file);
 		left += rc < 0 && rc != -ENOENT;
 		if (rc == 0) {
-			gone->octets += size;
-			gone->messages++;
+			gone.octets += size;
+			gone.messages++;
 		}
 	}
+	rs_quota_remove_end(&room, gone);
 	return left;
 }
 
 static int parts_remove(
-	const GPtrArray *parts, struct rs_quota_use *gone, uint32_t *left, struct rs_err *err)
+	const GPtrArray *parts, const char *account, uint32_t *left, struct rs_err *err)
 {
 	int rc = 0;
 
 	*left = 0;
 	for (guint k = 0; k < parts->len; k++)
-		*left += part_unlink(g_ptr_array_index(parts, k), gone);
+		*left += part_unlink(g_ptr_array_index(parts, k), account);
 	/* The removals must be durable before the record goes, or a power cut brings them back. */
 	for (guint k = 0; k < parts->len && rc == 0; k++) {
 		const struct part *part = g_ptr_array_index(parts, k);
@@ -313,7 +324,6 @@ static int carry_out(struct rs_maildir *m, const char *account, const struct rs_
 	bool lock, uint32_t *left, struct rs_err *err)
 {
 	g_autoptr(GPtrArray) parts = parts_of(intent);
-	struct rs_quota_use gone = {.octets = 0};
 	int rc = 0;
 
 	*left = intent->names->len;
@@ -322,9 +332,7 @@ static int carry_out(struct rs_maildir *m, const char *account, const struct rs_
 	if (rc == 0 && intent->keep)
 		rc = keep_all(parts, m->fs, account, intent->keep, err);
 	if (rc == 0)
-		rc = parts_remove(parts, &gone, left, err);
-	if (!intent->keep)
-		rs_quota_give(m->fs, account, gone);
+		rc = parts_remove(parts, intent->keep ? NULL : account, left, err);
 	if (rc < 0 || *left)
 		return rc;
 	rc = m->fs->unlink(m->fs->ctx, m->root_fd, RS_INTENT_NAME);

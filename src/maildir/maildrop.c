@@ -92,7 +92,7 @@ static int list_part(struct rs_maildrop *d, const struct rs_index *old, bool sam
 }
 
 /* From nothing but the folders and what restante.uidl remembers. */
-static int read_all(struct rs_maildrop *d, struct rs_err *err)
+static int read_all(struct rs_maildrop *d, const struct rs_index *old, struct rs_err *err)
 {
 	struct rs_maildir_list *l = NULL;
 	struct rs_uidlist known;
@@ -101,7 +101,7 @@ static int read_all(struct rs_maildrop *d, struct rs_err *err)
 	if (rc < 0)
 		return rc;
 	rs_uidlist_load(&known, d->m);
-	rc = rs_rows_index(d->m, l, &known, &d->index, err);
+	rc = rs_rows_index(d->m, l, &known, old, &d->index, err);
 	rs_uidlist_finish(&known);
 	rs_maildir_list_destroy(&l);
 	return rc;
@@ -161,10 +161,10 @@ static int load(struct rs_maildrop *d, struct rs_err *err)
 		}
 		now = clock_of(d->lock_fd);
 		if (!read_changes(d, &old, &cur, &new))
-			rc = read_all(d, err);
+			rc = read_all(d, &old, err);
 	} else {
 		now = clock_of(d->lock_fd);
-		rc = read_all(d, err);
+		rc = read_all(d, &old, err);
 	}
 	if (rc == 0) {
 		stamp_trust(&cur, &now);

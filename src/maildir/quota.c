@@ -264,44 +264,91 @@ static int use_now(const struct box *b, const struct rs_quota *q, uint64_t more,
 	return 0;
 }
 
-int rs_quota_take(const struct rs_fs *fs, const char *root, const struct rs_quota *q,
-	uint64_t octets, struct rs_err *err)
+/* What somebody holds: nobody else counts, takes or gives until it is settled. */
+struct rs_quota_room {
+	struct box box;
+	uint64_t octets;
+};
+
+static void room_end(struct rs_quota_room **room)
 {
+	box_close(&(*room)->box);
+	g_free(*room);
+	*room = NULL;
+}
+
+int rs_quota_take(const struct rs_fs *fs, const char *root, const struct rs_quota *q,
+	uint64_t octets, struct rs_quota_room **out, struct rs_err *err)
+{
+	struct rs_quota_room *room = NULL;
 	struct rs_quota_use use;
-	struct box b;
 	char line[64];
 	int rc;
 
-	if (!q->octets_max && !q->messages_max)
+	if (!q->octets_max && !q->messages_max) {
+		*out = NULL;
 		return 0;
-	rc = box_open(&b, fs, root, true, err);
+	}
+	room = g_new0(struct rs_quota_room, 1);
+	room->octets = octets;
+	rc = box_open(&room->box, fs, root, true, err);
 	if (rc == 0)
-		rc = use_now(&b, q, octets, &use, err);
+		rc = use_now(&room->box, q, octets, &use, err);
 	if (rc == 0 && over(q, &use, octets))
 		rc = rs_err_set(err, RS_ELIMIT,
 			"over quota: %s holds %" G_GUINT64_FORMAT " octets in %" G_GUINT64_FORMAT
 			" messages, and %" G_GUINT64_FORMAT " more do not fit",
 			root, use.octets, use.messages, octets);
 	(void)snprintf(line, sizeof(line), "%" G_GUINT64_FORMAT " 1\n", octets);
-	if (rc == 0)
-		rc = file_append(&b, line, err);
-	box_close(&b);
+	if (rc ==
+		0) /* before the message is there: what a crash leaves is too much, never too little */
+		rc = file_append(&room->box, line, err);
+	if (rc < 0)
+		room_end(&room);
+	else
+		*out = room;
 	return rc;
 }
 
-void rs_quota_give(const struct rs_fs *fs, const char *root, struct rs_quota_use gone)
+static void give(const struct box *b, struct rs_quota_use gone)
 {
-	struct box b;
 	char line[64];
 
-	if (gone.messages == 0)
-		return;
 	(void)snprintf(line, sizeof(line), "-%" G_GUINT64_FORMAT " -%" G_GUINT64_FORMAT "\n",
 		gone.octets, gone.messages);
-	if (box_open(&b, fs, root, false, NULL) == 0 &&
-		faccessat(b.m.root_fd, RS_QUOTA_NAME, F_OK, 0) == 0)
-		(void)file_append(&b, line, NULL); /* else it is counted anew some day */
-	box_close(&b);
+	if (gone.messages && faccessat(b->m.root_fd, RS_QUOTA_NAME, F_OK, 0) == 0)
+		(void)file_append(b, line, NULL); /* else it is counted anew some day */
+}
+
+void rs_quota_settle(struct rs_quota_room **room, bool published)
+{
+	if (!*room)
+		return;
+	if (!published)
+		give(&(*room)->box,
+			(struct rs_quota_use){.octets = (*room)->octets, .messages = 1});
+	room_end(room);
+}
+
+struct rs_quota_room *rs_quota_remove_begin(const struct rs_fs *fs, const char *root)
+{
+	g_autofree char *file = g_build_filename(root, RS_QUOTA_NAME, NULL);
+	struct rs_quota_room *room;
+
+	if (access(file, F_OK) != 0)
+		return NULL;
+	room = g_new0(struct rs_quota_room, 1);
+	if (box_open(&room->box, fs, root, true, NULL) < 0)
+		room_end(&room);
+	return room;
+}
+
+void rs_quota_remove_end(struct rs_quota_room **room, struct rs_quota_use gone)
+{
+	if (!*room)
+		return;
+	give(&(*room)->box, gone);
+	room_end(room);
 }
 
 int rs_quota_used(const struct rs_fs *fs, const char *root, const struct rs_quota *q, bool count,

@@ -7,10 +7,9 @@
  *   it is longer than 5120 octets, and when the mailbox seems full although the file is old or long.
  * All folders of the mailbox count, but .Trash and messages marked as deleted (flag T).
  *
- * A delivery takes its room before the message is published, adds up again, and gives it back where that
- * is too much: deliveries at the same time never go over the quota together (they may both be refused).
- * Our own processes exclude each other (restante.quota.lock); while the file is made anew, what is taken
- * and not yet published is not seen, so deliveries under way just then bound the error. */
+ * Our own processes exclude each other (restante.quota.lock) from the sum until the message is published, and
+ * while messages are removed: who counts anew finds in the folder what the lines told, neither more nor less,
+ * and deliveries at the same time never go over the quota together. The lock ends with its holder. */
 #ifndef RS_MAILDIR_QUOTA_H
 #define RS_MAILDIR_QUOTA_H
 
@@ -20,17 +19,25 @@
 
 #define RS_QUOTA_NAME "maildirsize"
 
+struct rs_quota_room;
+
 struct rs_quota_use {
 	uint64_t octets;
 	uint64_t messages;
 };
 
-/* Room for one message of `octets` (as stored). -RS_ELIMIT: over quota, with words; nothing taken. `root`
- * must exist. Without a limit in `q` nothing is done. */
+/* Room for one message of `octets` (as stored). *out owned: until rs_quota_settle all who want to count, take
+ * or remove in this mailbox wait, so only the publishing itself goes between. NULL where `q` has no limit.
+ * -RS_ELIMIT: over quota, with words; nothing taken. `root` must exist. May wait. */
 int rs_quota_take(const struct rs_fs *fs, const char *root, const struct rs_quota *q,
-	uint64_t octets, struct rs_err *err) RS_MUST_USE;
-/* Give room back: a delivery that failed, or messages removed. Does nothing where there is no file. */
-void rs_quota_give(const struct rs_fs *fs, const char *root, struct rs_quota_use gone);
+	uint64_t octets, struct rs_quota_room **out, struct rs_err *err) RS_MUST_USE;
+/* The message is published, or not: then its room is given back. *room NULL is nothing. */
+void rs_quota_settle(struct rs_quota_room **room, bool published);
+
+/* Around the removal of messages: nobody counts meanwhile. NULL where the mailbox has no file. May wait. */
+struct rs_quota_room *rs_quota_remove_begin(const struct rs_fs *fs, const char *root);
+void rs_quota_remove_end(struct rs_quota_room **room, struct rs_quota_use gone);
+
 /* What is used. Counts all where `count` is set or there is no file that is right for `q`. */
 int rs_quota_used(const struct rs_fs *fs, const char *root, const struct rs_quota *q, bool count,
 	struct rs_quota_use *out, struct rs_err *err) RS_MUST_USE;

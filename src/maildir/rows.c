@@ -6,7 +6,8 @@
 
 #include "maildir/sizes.h"
 
-#define LOOK_AHEAD 16u  /* rows of an old index that may be gone in one place */
+#define LOOK_AHEAD 16u /* rows of an old index that may be gone in one place */
+#define DIGEST_N   64u
 #define FRESH_MAX  256u /* messages that came since; with more of them all is worked out anew */
 
 /* What the index is made of. */
@@ -28,6 +29,7 @@ struct row {
 	const struct rs_uidlist_row *known; /* NULL: nothing remembered, or not needed */
 	uint32_t order;                     /* of imported ones; UINT32_MAX for the rest */
 	char *uid_made;                     /* where the UID is of our making */
+	bool pinned; /* it is remembered, or is to be: it can never be another */
 };
 
 /* `row` is zero but for its place. */
@@ -47,7 +49,26 @@ static void row_of(struct row *row, const struct rs_maildir_list *list, size_t i
 	row->line.ascii = row->name.ascii;
 }
 
+/* The UID of a message whose name does not give it one of its own. */
+static char *digest(const struct row *row)
+{
+	return g_compute_checksum_for_data(G_CHECKSUM_SHA256, row->name.base.p, row->name.base.n);
+}
+
 /* --- sizes --------------------------------------------------------------------------------- */
+
+/* What restante.uidl says of its UID: imported, or (its own digest) once given to it by uids_settle. */
+static void known_uid(struct row *row, const struct rs_uidlist_row *known)
+{
+	g_autofree char *own = known->uid.n == DIGEST_N ? digest(row) : NULL;
+
+	if (known->uid.n == 0)
+		return;
+	row->line.uid = known->uid;
+	row->pinned = own && rs_slice_eq_str(known->uid, own);
+	if (!row->pinned)
+		row->order = known->order;
+}
 
 static void size_of_row(struct rs_maildir *m, struct rs_uidlist *list, struct row *row)
 {
@@ -58,10 +79,7 @@ static void size_of_row(struct rs_maildir *m, struct rs_uidlist *list, struct ro
 	row->known = known;
 	if (known) {
 		known->used = true;
-		if (known->uid.n) {
-			row->order = known->order;
-			row->line.uid = known->uid;
-		}
+		known_uid(row, known);
 	}
 	if (rs_sizes_ours(&row->name))
 		return;
@@ -87,6 +105,7 @@ static void uidlist_save(
 	g_autoptr(GString) text = g_string_new(NULL);
 	guint count = 0;
 	bool changed = false;
+	bool durable = false;
 
 	rs_uidlist_text_begin(text);
 	for (size_t i = 0; i < n; i++) {
@@ -96,18 +115,22 @@ static void uidlist_save(
 			.size = row->line.size,
 			.ascii = row->line.ascii};
 
-		if (line.size == UINT64_MAX || (!row->known && rs_sizes_ours(&row->name)))
+		if (line.size == UINT64_MAX ||
+			(!row->known && !row->pinned && rs_sizes_ours(&row->name)))
 			continue;
 		line.uid = row->known ? row->known->uid : rs_slice(NULL, 0);
-		changed |= !row->known;
+		if (row->pinned)
+			line.uid = row->line.uid;
+		changed |= !row->known || (row->pinned && !rs_slice_eq(row->known->uid, line.uid));
+		durable |= line.uid.n > 0;
 		rs_uidlist_text_row(text, &line);
 		count++;
 	}
 	rs_uidlist_text_end(text, count);
 	if (!changed && count == list->rows->len)
 		return;
-	if (rs_maildir_replace(
-		    m, RS_UIDLIST_NAME, rs_slice(text->str, text->len), list->imported, NULL) < 0)
+	if (rs_maildir_replace(m, RS_UIDLIST_NAME, rs_slice(text->str, text->len), durable, NULL) <
+		0)
 		return; /* the next session works it out again */
 }
 
@@ -133,7 +156,7 @@ static int compare(const void *a, const void *b)
 /* Can `unique` be the UID of its message whatever else there is, if nobody has the same unique part? */
 static bool uid_is_plain(struct rs_slice unique)
 {
-	return rs_drop_uid_ok(unique) && unique.n != 64; /* 64: it could be somebody's digest */
+	return rs_drop_uid_ok(unique) && unique.n != DIGEST_N; /* it could be somebody's digest */
 }
 
 /* Names that begin alike stand together: has one of those beside `at` the same unique part? */
@@ -164,35 +187,105 @@ static gboolean uid_equal(const void *a, const void *b)
 
 static void uid_from_digest(struct row *row)
 {
-	row->uid_made =
-		g_compute_checksum_for_data(G_CHECKSUM_SHA256, row->name.base.p, row->name.base.n);
+	row->uid_made = digest(row);
 	row->line.uid = rs_slice_str(row->uid_made);
 }
 
-/* Every row a UID of its own: imported ones first, then those that follow from names; where
- * that is not a UID, or somebody has it, the digest of the base name. All of it follows from
- * names and imported values alone, so it is the same in every session. */
-static void uids_settle(struct row *const *rows, size_t n)
+static void pin(struct row *row)
 {
-	g_autoptr(GHashTable) taken = NULL;
-	bool plain = true;
+	uid_from_digest(row);
+	row->pinned = true;
+}
 
-	for (size_t i = 0; i < n && plain; i++)
-		plain = rows[i]->order == UINT32_MAX && uid_is_plain(rows[i]->name.unique) &&
-			!twin_beside(rows, n, i, 1);
-	if (plain)
-		return;
-	taken = g_hash_table_new(uid_hash, uid_equal);
+static void count_up(GHashTable *counts, struct row *row)
+{
+	guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, row));
+
+	g_hash_table_replace(counts, row, GUINT_TO_POINTER(n + 1));
+}
+
+/* Every row that can be told nothing else: its UID is imported or pinned. Counts how often each UID is
+ * wanted by those that are left. */
+static GHashTable *uids_wanted(struct row *const *rows, size_t n, GHashTable *taken)
+{
+	GHashTable *wanted = g_hash_table_new(uid_hash, uid_equal);
+
 	for (guint pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < n; i++) {
 			struct row *row = rows[i];
 
-			if ((row->order != UINT32_MAX) != (pass == 0))
+			if (row->pinned || (row->order != UINT32_MAX) != (pass == 0))
 				continue;
-			if (!rs_drop_uid_ok(row->line.uid) || g_hash_table_contains(taken, row))
-				uid_from_digest(row);
-			g_hash_table_add(taken, row);
+			if (pass == 0 && g_hash_table_contains(taken, row))
+				pin(row); /* the import gave it to two */
+			if (pass == 0)
+				g_hash_table_add(taken, row);
+			else if (rs_drop_uid_ok(row->line.uid))
+				count_up(wanted, row);
 		}
+	}
+	return wanted;
+}
+
+/* The messages that had the UID of their name when the last session was told of them. */
+static GHashTable *plain_before(const struct rs_index *old)
+{
+	GHashTable *plain = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (uint32_t i = 0; old && old->octets && i < old->head->rows_n; i++) {
+		const char *name = rs_index_name(old, i);
+		size_t unique_n = strcspn(name, ",:");
+
+		if (rs_slice_eq(rs_drop_uid(&old->table, i), rs_slice(name, unique_n)))
+			g_hash_table_add(plain, g_strndup(name, strcspn(name, ":")));
+	}
+	return plain;
+}
+
+/* Was a session told of it by its name before somebody else wanted the same? What restante.uidl knows of it
+ * without a UID was seen then, too. */
+static bool was_plain(GHashTable *before, const struct row *row)
+{
+	g_autofree char *base = g_strndup((const char *)row->name.base.p, row->name.base.n);
+
+	return row->known || g_hash_table_contains(before, base);
+}
+
+/* Every row a UID of its own: imported ones first, then those that follow from names; where that is not a
+ * UID, or is wanted by more than one, the digest of the base name. Of those that want the same the one keeps
+ * it that had it before. Who got a digest only because of somebody else keeps it for ever (pinned): when the
+ * other is deleted, its UID is not told of another message. */
+static void uids_settle(struct row *const *rows, size_t n, const struct rs_index *old)
+{
+	g_autoptr(GHashTable) taken = NULL;
+	g_autoptr(GHashTable) wanted = NULL;
+	g_autoptr(GHashTable) before = NULL;
+	bool plain = true;
+
+	for (size_t i = 0; i < n && plain; i++)
+		plain = rows[i]->order == UINT32_MAX && !rows[i]->pinned &&
+			uid_is_plain(rows[i]->name.unique) && !twin_beside(rows, n, i, 1);
+	if (plain)
+		return;
+	taken = g_hash_table_new(uid_hash, uid_equal);
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i]->pinned)
+			g_hash_table_add(taken, rows[i]);
+	}
+	wanted = uids_wanted(rows, n, taken);
+	before = plain_before(old);
+	for (size_t i = 0; i < n; i++) {
+		struct row *row = rows[i];
+
+		if (row->pinned || row->order != UINT32_MAX)
+			continue;
+		if (!rs_drop_uid_ok(row->line.uid))
+			uid_from_digest(row);
+		else if (g_hash_table_contains(taken, row) ||
+			 (GPOINTER_TO_UINT(g_hash_table_lookup(wanted, row)) > 1 &&
+				 !was_plain(before, row)))
+			pin(row);
+		g_hash_table_add(taken, row);
 	}
 }
 
@@ -260,7 +353,8 @@ static int index_build(const struct line *lines, size_t n, struct rs_index *out)
 }
 
 int rs_rows_index(struct rs_maildir *m, const struct rs_maildir_list *list,
-	struct rs_uidlist *known, struct rs_index *out, struct rs_err *err)
+	struct rs_uidlist *known, const struct rs_index *old, struct rs_index *out,
+	struct rs_err *err)
 {
 	size_t n = rs_maildir_list_n(list);
 	g_autofree struct row *rows = g_new0(struct row, n + 1);
@@ -277,7 +371,7 @@ int rs_rows_index(struct rs_maildir *m, const struct rs_maildir_list *list,
 	}
 	if (n)
 		qsort(sorted, n, sizeof(*sorted), compare);
-	uids_settle(sorted, n);
+	uids_settle(sorted, n, old);
 	uidlist_save(m, sorted, n, known);
 	for (size_t i = 0; i < n; i++)
 		lines[i] = sorted[i]->line;

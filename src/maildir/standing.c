@@ -42,7 +42,7 @@ int rs_standing_open(const char *path, struct rs_standing *out, struct rs_err *e
 	s.index_damaged = rc < 0 && rc != -RS_ENOENT;
 	rc = rs_maildir_scan(s.m, &l, err);
 	if (rc == 0)
-		rc = rs_rows_index(s.m, l, &s.known, &s.index, err);
+		rc = rs_rows_index(s.m, l, &s.known, &s.kept, &s.index, err);
 	if (l)
 		rs_maildir_list_destroy(&l);
 	*out = s;

@@ -5,8 +5,9 @@
  *   then "end " count LF.
  * Messages delivered by us have all of it in their names and need no line. "-" means the UID that
  * follows from the name; a UID given was imported and counts more than the name, as does the order of
- * the lines that have one. A file that is not whole is as good as none: sizes are worked out anew.
- * Imported values are written durably and replaced atomically, so only a broken disk loses them. */
+ * the lines that have one. Where the UID is the digest of the base name it was not imported: another message
+ * has, or had, the UID that follows from the name, and this one keeps its own for ever, in its place by name. A file that is not whole is as good as none: sizes are worked out anew.
+ * UIDs are written durably and replaced atomically, so only a broken disk loses them. */
 #ifndef RS_MAILDIR_UIDLIST_H
 #define RS_MAILDIR_UIDLIST_H
 

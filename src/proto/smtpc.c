@@ -3,10 +3,11 @@
  *   GREETING --220--> EHLO --250--> [STARTTLS --220--> WAIT_TLS --tls_up--> EHLO] --> [AUTH --235--] --> READY
  *   EHLO --5xx--> HELO --250--> as behind EHLO, without extensions
  *   READY --DATA, 354--> BODY --rs_smtpc_end--> READY ;  READY --rs_smtpc_quit--> QUIT --221--> CLOSED
+ *   RS_SMTPC_SASL: instead of AUTH, LOGIN --_auth--> AUTH --334--> SASL --_sasl--> AUTH ; LOGIN --_no_auth--> READY
  *   refused before READY, 421, an answer in the middle of BODY: --> CLOSED ;  not SMTP, a ceiling, octets held
  *   at the handshake, an end in the middle: --> FAILED
  *
- * Facts (asserted by check()): the queue is empty but in READY and QUIT; WAIT_TLS uses no input. */
+ * Facts (asserted by check()): the queue is empty but in READY and QUIT; WAIT_TLS, LOGIN and SASL use no input. */
 #include "proto/smtpc_priv.h"
 
 #include <assert.h>
@@ -15,7 +16,8 @@
 
 #include "base/secret.h"
 
-#define TEXT_MAX 400u
+#define TEXT_MAX  400u
+#define MECHS_MAX 400u
 
 /* line_max   512 by RFC 5321 4.5.3.1.5; real servers tell stories
  * lines_max  EHLO of the largest has 20
@@ -71,6 +73,8 @@ int rs_smtpc_create(const struct rs_smtpc_cfg *cfg, struct rs_smtpc **out)
 	rs_buf_init(&c->line, l->line_max);
 	rs_buf_init(&c->out, l->out_max);
 	rs_buf_init(&c->reply.text, TEXT_MAX);
+	rs_buf_init(&c->reply.challenge, l->line_max);
+	rs_buf_init(&c->mechs, MECHS_MAX);
 	*out = c;
 	return 0;
 }
@@ -83,6 +87,8 @@ void rs_smtpc_destroy(struct rs_smtpc **c)
 	rs_buf_finish(&(*c)->line);
 	rs_buf_finish(&(*c)->out);
 	rs_buf_finish(&(*c)->reply.text);
+	rs_buf_finish(&(*c)->reply.challenge);
+	rs_buf_finish(&(*c)->mechs);
 	free((*c)->queue);
 	free(*c);
 	*c = NULL;
@@ -180,7 +186,7 @@ enum rs_step rs_smtpc_recv(
 			return RS_CLOSED;
 		if (c->state == SMTPC_FAILED)
 			return RS_FAILED;
-		if (c->state == SMTPC_WAIT_TLS)
+		if (c->state == SMTPC_WAIT_TLS || c->state == SMTPC_LOGIN || c->state == SMTPC_SASL)
 			return RS_BLOCKED;
 		if (!line_take(c, in + *used, n - *used, used, &step))
 			return step;

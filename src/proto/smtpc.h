@@ -1,6 +1,6 @@
 /* smtpc - the client engine for handing mail on to the next server: SMTP, RFC 5321, with 1870 (SIZE), 2034
  * (enhanced codes), 2920 (PIPELINING), 3207 (STARTTLS), 4954 (AUTH PLAIN, LOGIN), 6152 (8BITMIME), 6531
- * (SMTPUTF8). No socket, clock, file, log, global.
+ * (SMTPUTF8). Other mechanisms of AUTH are the owner's. No socket, clock, file, log, global.
  *
  * Laws: as in pop3c.h. A password goes out only under TLS, unless told otherwise. A message has CRLF line ends
  * on the wire whatever was given, so that a server that takes a bare CR or LF for one cannot be made to see an
@@ -18,6 +18,8 @@ struct rs_smtpc;
 #define RS_SMTPC_STARTTLS_IF 0x02u /* STARTTLS where it is offered                    */
 #define RS_SMTPC_TLS         0x04u /* starts under TLS                                */
 #define RS_SMTPC_CLEARTEXT   0x08u /* log in also without TLS                         */
+#define RS_SMTPC_SASL \
+	0x10u /* the owner logs in, when it hears LOGIN; user, password are not used */
 
 /* What the server has announced. */
 #define RS_SMTPC_CAP_PIPELINING 0x01u
@@ -48,6 +50,8 @@ struct rs_smtpc_cfg {
 enum rs_smtpc_kind {
 	RS_M_START_TLS, /* the server is ready: shake hands, rs_smtpc_tls_up                     */
 	RS_M_READY,     /* greeted and logged in: transactions may begin. Once a session.        */
+	RS_M_LOGIN, /* only with RS_SMTPC_SASL: `text` are the mechanisms offered; rs_smtpc_auth, _no_auth */
+	RS_M_CHALLENGE, /* `text` is what the mechanism says: rs_smtpc_sasl                       */
 	RS_M_REFUSED,   /* the session is of no use: greeting, login or TLS refused; CLOSED then */
 	RS_M_MAIL, /* what the server says to MAIL …                                         */
 	RS_M_RCPT,
@@ -72,6 +76,14 @@ enum rs_step rs_smtpc_recv(
 enum rs_step rs_smtpc_eof(struct rs_smtpc *c);
 /* After the handshake; `held` as in rs_pop3c_tls_up. */
 enum rs_step rs_smtpc_tls_up(struct rs_smtpc *c, size_t held);
+
+/* Behind LOGIN. `initial` with p NULL: none (then the first challenge comes). What is said is not base64. READY
+ * follows, or REFUSED; a mechanism that proves the server must be asked before READY is believed. -RS_EBUSY: not
+ * asked for; -RS_ELIMIT: does not fit one line. Without a login the session is READY at once: no event says it. */
+int rs_smtpc_auth(struct rs_smtpc *c, const char *mech, struct rs_slice initial) RS_MUST_USE;
+int rs_smtpc_no_auth(struct rs_smtpc *c) RS_MUST_USE;
+/* Behind CHALLENGE; p NULL: give the mechanism up ("*"). */
+int rs_smtpc_sasl(struct rs_smtpc *c, struct rs_slice response) RS_MUST_USE;
 
 /* Commands, from READY on. Several may be under way where the server has PIPELINING. 0; -RS_EBUSY: not now,
  * try again after the next event; -RS_ECLOSED; -RS_EINVAL: octets that cannot stand in a command, or an

@@ -1,6 +1,8 @@
 /* smtpc_begin.c - from the greeting to READY: EHLO, STARTTLS, AUTH. RFC 5321 section 3.2, 3207, 4954, 4616. */
 #include "proto/smtpc_priv.h"
 
+#include <stdio.h>
+
 #include "base/b64.h"
 #include "base/secret.h"
 
@@ -24,6 +26,7 @@ void smtpc_ehlo(struct rs_smtpc *c)
 {
 	c->caps = 0;
 	c->size_max = 0;
+	rs_buf_clear(&c->mechs);
 	c->state = SMTPC_EHLO;
 	smtpc_say(c, "EHLO ", rs_slice_str(c->cfg->hostname));
 }
@@ -71,6 +74,12 @@ static enum rs_step ready(struct rs_smtpc *c, struct rs_smtpc_event *ev)
 
 static enum rs_step login(struct rs_smtpc *c, struct rs_smtpc_event *ev)
 {
+	if (c->cfg->flags & RS_SMTPC_SASL) {
+		c->state = SMTPC_LOGIN;
+		ev->kind = RS_M_LOGIN;
+		ev->text = rs_buf_slice(&c->mechs);
+		return RS_EVENT;
+	}
 	if (!c->cfg->user)
 		return ready(c, ev);
 	if (!c->tls && !(c->cfg->flags & RS_SMTPC_CLEARTEXT))
@@ -103,12 +112,57 @@ static enum rs_step greeted(struct rs_smtpc *c, struct rs_smtpc_event *ev)
 	return RS_MORE;
 }
 
+/* A command of the owner must fit what the output can hold: a token may be long. */
+static int sasl_say(struct rs_smtpc *c, const char *verb, struct rs_slice raw)
+{
+	if (rs_buf_room(&c->out) < rs_b64_enc_n(raw.n) + strlen(verb) + 4)
+		return -RS_ELIMIT;
+	c->auth = SMTPC_AUTH_OWNER;
+	c->state = SMTPC_AUTH;
+	say_b64(c, verb, raw);
+	return c->state == SMTPC_FAILED ? -RS_ENOMEM : 0;
+}
+
+int rs_smtpc_auth(struct rs_smtpc *c, const char *mech, struct rs_slice initial)
+{
+	char verb[64];
+
+	if (c->state != SMTPC_LOGIN)
+		return -RS_EBUSY;
+	/* RFC 4954 section 4: an initial response without octets is "=" */
+	if (snprintf(verb, sizeof(verb), "AUTH %s%s%s", mech, initial.p ? " " : "",
+		    initial.p && initial.n == 0 ? "=" : "") >= (int)sizeof(verb))
+		return -RS_EINVAL;
+	return sasl_say(c, verb, initial);
+}
+
+int rs_smtpc_no_auth(struct rs_smtpc *c)
+{
+	if (c->state != SMTPC_LOGIN)
+		return -RS_EBUSY;
+	c->state = SMTPC_READY;
+	return 0;
+}
+
+int rs_smtpc_sasl(struct rs_smtpc *c, struct rs_slice response)
+{
+	if (c->state != SMTPC_SASL)
+		return -RS_EBUSY;
+	return sasl_say(c, response.p ? "" : "*", response.p ? response : rs_slice(NULL, 0));
+}
+
 static enum rs_step auth_reply(struct rs_smtpc *c, struct rs_smtpc_event *ev)
 {
 	if (ev->code == 235)
 		return ready(c, ev);
 	if (ev->code != 334 || c->auth == SMTPC_AUTH_DONE)
 		return refused(c, ev);
+	if (c->auth == SMTPC_AUTH_OWNER) {
+		c->state = SMTPC_SASL;
+		ev->kind = RS_M_CHALLENGE;
+		ev->text = rs_buf_slice(&c->reply.challenge);
+		return RS_EVENT;
+	}
 	if (c->auth == SMTPC_AUTH_USER) {
 		c->auth = SMTPC_AUTH_PASSWORD;
 		say_b64(c, "", rs_slice_str(c->cfg->user));
@@ -149,6 +203,8 @@ enum rs_step smtpc_begin(struct rs_smtpc *c, struct rs_smtpc_event *ev)
 	case SMTPC_AUTH:
 		return auth_reply(c, ev);
 	case SMTPC_WAIT_TLS:
+	case SMTPC_LOGIN:
+	case SMTPC_SASL:
 	case SMTPC_READY:
 	case SMTPC_BODY:
 	case SMTPC_QUIT:

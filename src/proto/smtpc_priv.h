@@ -13,6 +13,8 @@ enum smtpc_state {
 	SMTPC_HELO,
 	SMTPC_STARTTLS,
 	SMTPC_WAIT_TLS, /* the owner shakes hands                                */
+	SMTPC_LOGIN,    /* the owner logs in, or says that it does not            */
+	SMTPC_SASL,     /* … and answers a challenge                             */
 	SMTPC_AUTH,     /* `auth` says what the next 334 asks for                */
 	SMTPC_READY,    /* commands of the owner; `queue` waits for its answers  */
 	SMTPC_BODY,     /* 354 has come, the end is not out                      */
@@ -21,7 +23,7 @@ enum smtpc_state {
 	SMTPC_FAILED
 };
 
-enum smtpc_auth { SMTPC_AUTH_DONE, SMTPC_AUTH_USER, SMTPC_AUTH_PASSWORD };
+enum smtpc_auth { SMTPC_AUTH_OWNER, SMTPC_AUTH_DONE, SMTPC_AUTH_USER, SMTPC_AUTH_PASSWORD };
 
 struct smtpc_cmd {
 	enum rs_smtpc_kind kind;
@@ -34,6 +36,7 @@ struct smtpc_reply {
 	uint32_t lines_n;
 	char status[12];
 	struct rs_buf text;
+	struct rs_buf challenge; /* what stands behind 334, decoded */
 };
 
 struct rs_smtpc {
@@ -45,6 +48,7 @@ struct rs_smtpc {
 	bool cr;    /* BODY: the last octet was a CR */
 	uint32_t caps;
 	uint64_t size_max;
+	struct rs_buf mechs;     /* names of AUTH, a blank between */
 	struct smtpc_cmd *queue; /* ring of depth_max */
 	uint32_t first;
 	uint32_t queued;

@@ -2,6 +2,7 @@
  * RFC 2034 section 4. */
 #include "proto/smtpc_priv.h"
 
+#include "base/b64.h"
 #include "base/num.h"
 
 static bool is_digit(uint8_t c)
@@ -29,8 +30,13 @@ static struct rs_slice status_of(struct rs_slice text, unsigned code, char out[1
 	return rest;
 }
 
+/* All names are kept for the owner; what does not fit any more is left out. */
 static void mechanism(struct rs_smtpc *c, struct rs_slice word)
 {
+	if (word.n && rs_slice_graphic(word) && rs_buf_room(&c->mechs) > word.n + 1 &&
+		(rs_buf_n(&c->mechs) == 0 || rs_buf_add(&c->mechs, " ", 1) == 0) &&
+		rs_buf_add(&c->mechs, word.p, word.n) < 0)
+		rs_buf_clear(&c->mechs);
 	if (rs_slice_ieq_str(word, "PLAIN"))
 		c->caps |= RS_SMTPC_CAP_PLAIN;
 	else if (rs_slice_ieq_str(word, "LOGIN"))
@@ -78,6 +84,30 @@ static void text_add(struct smtpc_reply *r, struct rs_slice text)
 		return; /* no memory: no words either */
 }
 
+/* 334: what the mechanism says. Where that is not base64 the server does not speak SMTP. */
+static int challenge(struct smtpc_reply *r, struct rs_slice text)
+{
+	size_t n = rs_b64_dec_max(text.n);
+	uint8_t *to;
+	int rc;
+
+	rs_buf_clear(&r->challenge);
+	rc = n ? rs_buf_reserve(&r->challenge, n, &to) : 0;
+	if (rc == 0 && n)
+		rc = rs_b64_dec(text, to, &n);
+	if (rc == 0 && n)
+		rs_buf_added(&r->challenge, n);
+	return text.n && n == 0 ? -RS_EINVAL : rc;
+}
+
+/* Not one, or one that can be read: it has a single line. */
+static bool challenge_ok(struct rs_smtpc *c, uint32_t code, struct rs_slice text, bool last)
+{
+	if (c->state != SMTPC_AUTH || c->auth != SMTPC_AUTH_OWNER || code != 334)
+		return true;
+	return last && challenge(&c->reply, rs_slice_trim(text)) == 0;
+}
+
 enum rs_step smtpc_reply_line(struct rs_smtpc *c, struct rs_slice line)
 {
 	struct smtpc_reply *r = &c->reply;
@@ -94,6 +124,8 @@ enum rs_step smtpc_reply_line(struct rs_smtpc *c, struct rs_slice line)
 	r->code = code;
 	if (c->state == SMTPC_EHLO && r->lines_n > 1 && code == 250)
 		capability(c, text);
+	if (!challenge_ok(c, code, text, last))
+		return smtpc_fail(c, RS_EPROTO, "the server's challenge cannot be read");
 	text = status_of(text, code, r->status[0] ? status : r->status);
 	text_add(r, rs_slice_trim(text));
 	return last ? RS_EVENT : RS_MORE;

@@ -14,7 +14,9 @@ static const struct rs_command *const commands[] = {
 	&rs_cmd_fetch,
 	&rs_cmd_import,
 	&rs_cmd_list,
+	&rs_cmd_outbox,
 	&rs_cmd_save,
+	&rs_cmd_send,
 	&rs_cmd_show,
 };
 

@@ -15,6 +15,7 @@ enum rs_exit {
 	RS_EXIT_NOTHING = 1, /* nothing found */
 	RS_EXIT_USAGE = 64,
 	RS_EXIT_DATA = 65,
+	RS_EXIT_NO_USER = 67, /* a recipient was refused */
 	RS_EXIT_UNAVAILABLE = 69,
 	RS_EXIT_IO = 74,
 	RS_EXIT_TEMP = 75,
@@ -35,7 +36,9 @@ extern const struct rs_command rs_cmd_check;
 extern const struct rs_command rs_cmd_fetch;
 extern const struct rs_command rs_cmd_import;
 extern const struct rs_command rs_cmd_list;
+extern const struct rs_command rs_cmd_outbox;
 extern const struct rs_command rs_cmd_save;
+extern const struct rs_command rs_cmd_send;
 extern const struct rs_command rs_cmd_show;
 
 /* The one place where an error kind (0 or a negative rs_err_kind) becomes an exit status. */

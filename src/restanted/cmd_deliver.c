@@ -45,7 +45,7 @@ static int deliver(
 {
 	struct rs_deliv *d = NULL;
 	struct rs_dest dest;
-	int rc = rs_dest_open(mailbox, &conf->rules, &dest, err);
+	int rc = rs_dest_open(rs_fs_posix(), mailbox, &conf->rules, &dest, err);
 
 	if (rc == 0)
 		rc = rs_deliv_begin(dest.m, NULL, &d, err);

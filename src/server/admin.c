@@ -1,13 +1,17 @@
 /* admin.c - the admin role: what the master tells of the other processes, and its listeners. See
  * admin_int.h. */
+#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "server/admin_int.h"
 #include "server/log.h"
 
-#define BACKLOG 64
+#define BACKLOG  64
+#define PAUSE_MS 250
 
 void admin_sum(const struct admin *a, struct rs_stats *sum)
 {
@@ -68,41 +72,72 @@ static bool admin_control(struct rs_proc *r, struct rs_msg_in *m)
 	return m->type == RS_MSG_RELOADED && admin_reloaded(r->arg, m);
 }
 
-/* --- listeners ----------------------------------------------------------------------------- */
+/* --- listeners -----------------------------------------------------------------------------
+ * As those of a front (front_listen.c), and for the same reason: when no descriptor is left, libuv would
+ * try again at once and for ever. Who waits to be accepted waits in the kernel. */
 
-static void on_connection(uv_stream_t *s, int status)
+struct listener {
+	uv_poll_t poll;
+	struct admin *admin;
+	int fd;
+	bool http;
+};
+
+static void on_pause_over(uv_timer_t *t);
+
+static void on_ready(uv_poll_t *h, int status, int events)
 {
-	if (status == 0)
-		admin_accept(s->loop->data, s, GPOINTER_TO_UINT(s->data) == RS_SERVICE_METRICS);
+	struct listener *l = h->data;
+	int fd = status < 0 ? -1 : accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		admin_accept(l->admin, fd, l->http);
+	} else if (status < 0 || errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		   errno == ENOMEM) {
+		(void)uv_poll_stop(h);
+		if (!uv_is_active((uv_handle_t *)&l->admin->pause))
+			rs_log(RS_LOG_ERROR, "no-descriptors", "means",
+				"who asks for numbers or sessions waits until others have ended",
+				NULL);
+		uv_timer_start(&l->admin->pause, on_pause_over, PAUSE_MS, 0);
+	}
+}
+
+static void on_pause_over(uv_timer_t *t)
+{
+	struct admin *a = t->data;
+
+	for (guint i = 0; i < a->listeners->len; i++) {
+		struct listener *l = g_ptr_array_index(a->listeners, i);
+
+		(void)uv_poll_start(&l->poll, UV_READABLE, on_ready);
+	}
 }
 
 static void on_listener_closed(uv_handle_t *h)
 {
-	g_free(h);
+	g_free(h->data);
 }
 
 static void admin_listener(struct rs_proc *r, enum rs_service service, int fd)
 {
 	struct admin *a = r->arg;
-	bool is_pipe = service == RS_SERVICE_ADMIN;
-	uv_stream_t *s =
-		is_pipe ? (uv_stream_t *)g_new0(uv_pipe_t, 1) : (uv_stream_t *)g_new0(uv_tcp_t, 1);
-	int rc;
+	struct listener *l = g_new0(struct listener, 1);
 
-	if (is_pipe) {
-		uv_pipe_init(&r->loop, (uv_pipe_t *)s, 0);
-		rc = uv_pipe_open((uv_pipe_t *)s, fd);
-	} else {
-		uv_tcp_init(&r->loop, (uv_tcp_t *)s);
-		rc = uv_tcp_open((uv_tcp_t *)s, fd);
-	}
-	s->data = GUINT_TO_POINTER((guint)service);
-	if (rc == 0)
-		rc = uv_listen(s, BACKLOG, on_connection);
-	if (rc < 0)
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || listen(fd, BACKLOG) < 0 ||
+		uv_poll_init(&r->loop, &l->poll, fd) < 0) {
 		rs_log(RS_LOG_ERROR, "listen", "service", rs_service_name(service), "why",
-			uv_strerror(rc), NULL);
-	g_ptr_array_add(a->listeners, s);
+			g_strerror(errno), NULL);
+		close(fd);
+		g_free(l);
+		return;
+	}
+	l->poll.data = l;
+	l->admin = a;
+	l->fd = fd;
+	l->http = service == RS_SERVICE_METRICS;
+	g_ptr_array_add(a->listeners, l);
+	(void)uv_poll_start(&l->poll, UV_READABLE, on_ready);
 }
 
 /* --- the role ------------------------------------------------------------------------------ */
@@ -145,6 +180,8 @@ static bool admin_start(struct rs_proc *r)
 	a->proc = r;
 	a->next_ask = (uint64_t)getpid() << 32;
 	a->listeners = g_ptr_array_new();
+	uv_timer_init(&r->loop, &a->pause);
+	a->pause.data = a;
 	for (unsigned i = 0; i <= RS_ROLE_PLACES_MAX; i++)
 		a->places[i].role = RS_ROLE_N;
 	r->loop.data = a;
@@ -153,8 +190,13 @@ static bool admin_start(struct rs_proc *r)
 
 static void close_listeners(struct admin *a)
 {
-	for (guint i = 0; i < a->listeners->len; i++)
-		uv_close(g_ptr_array_index(a->listeners, i), on_listener_closed);
+	(void)uv_timer_stop(&a->pause);
+	for (guint i = 0; i < a->listeners->len; i++) {
+		struct listener *l = g_ptr_array_index(a->listeners, i);
+
+		uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+		close(l->fd);
+	}
 	g_ptr_array_set_size(a->listeners, 0);
 }
 

@@ -3,6 +3,7 @@
  *        request; each connection ends ADMIN_WAIT_MS after it last moved. */
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "server/admin_int.h"
 #include "server/log.h"
@@ -218,7 +219,7 @@ static void check_asker(struct admin_conn *c)
 	c->refused = true;
 }
 
-void admin_accept(struct admin *a, uv_stream_t *listener, bool http)
+void admin_accept(struct admin *a, int fd, bool http)
 {
 	struct admin_conn *c = g_new0(struct admin_conn, 1);
 	int rc;
@@ -230,13 +231,15 @@ void admin_accept(struct admin *a, uv_stream_t *listener, bool http)
 	a->conns = c;
 	a->conns_n++;
 	c->handles_n = 2;
-	uv_timer_init(listener->loop, &c->timer);
-	if (listener->type == UV_NAMED_PIPE)
-		(void)uv_pipe_init(listener->loop, &c->h.pipe, 0);
+	uv_timer_init(&a->proc->loop, &c->timer);
+	if (http)
+		(void)uv_tcp_init(&a->proc->loop, &c->h.tcp);
 	else
-		(void)uv_tcp_init(listener->loop, &c->h.tcp);
+		(void)uv_pipe_init(&a->proc->loop, &c->h.pipe, 0);
 	c->h.stream.data = c->timer.data = c;
-	rc = uv_accept(listener, &c->h.stream);
+	rc = http ? uv_tcp_open(&c->h.tcp, fd) : uv_pipe_open(&c->h.pipe, fd);
+	if (rc < 0)
+		close(fd);
 	if (rc < 0 || a->conns_n > ADMIN_CONNS_MAX) {
 		admin_conn_close(c);
 		return;

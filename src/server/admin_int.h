@@ -34,7 +34,8 @@ struct admin_place {
 struct admin {
 	struct rs_proc *proc;
 	struct admin_place places[RS_ROLE_PLACES_MAX + 1]; /* the last is the master's */
-	GPtrArray *listeners;
+	GPtrArray *listeners;                              /* struct listener */
+	uv_timer_t pause; /* runs while no descriptor is left for who wants in */
 	struct admin_conn *conns;
 	unsigned conns_n;
 	uint64_t next_ask;
@@ -72,7 +73,7 @@ struct admin_conn {
 };
 
 /* admin_conn.c */
-void admin_accept(struct admin *a, uv_stream_t *listener, bool http);
+void admin_accept(struct admin *a, int fd, bool http); /* `fd` is taken */
 void admin_conn_close(struct admin_conn *c);
 void admin_conn_send(struct admin_conn *c, GString *taken, bool close);
 void admin_conn_next(struct admin_conn *c); /* the next request, if it is there */

@@ -10,14 +10,13 @@
 
 #define COPY_N 65536u
 
-int rs_dest_open(
-	const char *text, const struct rs_rules *defaults, struct rs_dest *out, struct rs_err *err)
+int rs_dest_open(const struct rs_fs *fs, const char *text, const struct rs_rules *defaults,
+	struct rs_dest *out, struct rs_err *err)
 {
-	const struct rs_fs *fs = rs_fs_posix();
 	g_autofree char *path = NULL;
 	int rc;
 
-	*out = (struct rs_dest){.m = NULL};
+	*out = (struct rs_dest){.fs = fs};
 	rc = rs_mailbox_parse(text, defaults, &out->box, err);
 	if (rc < 0)
 		return rc;
@@ -31,6 +30,20 @@ int rs_dest_open(
 			rc = rs_subfolder_make(fs, out->box.path, out->box.rules.junk_folder, err);
 	}
 	return rc < 0 ? rc : rs_maildir_open(fs, path, RS_MAILDIR_CREATE, &out->m, err);
+}
+
+/* Publish `body`, as a link where it is not `own`; the quota is ours while that is done, and no longer. */
+static int publish(struct rs_dest *d, struct rs_deliv *body, bool own, struct rs_err *err)
+{
+	struct rs_quota_room *room = NULL;
+	int rc = rs_quota_take(
+		d->fs, d->box.path, &d->box.rules.quota, rs_deliv_size(body), &room, err);
+
+	if (rc < 0)
+		return rc;
+	rc = own ? rs_deliv_publish(body, err) : rs_deliv_link(body, d->m, err);
+	rs_quota_settle(&room, rc == 0);
+	return rc;
 }
 
 /* Copy the body into a folder on another file system. */
@@ -54,35 +67,19 @@ static int copy(struct rs_dest *d, struct rs_deliv *body, struct rs_err *err)
 	if (rc == 0)
 		rc = rs_deliv_sync(own, err);
 	if (rc == 0)
-		rc = rs_deliv_publish(own, err);
+		rc = publish(d, own, true, err);
 	rs_deliv_destroy(&own);
 	if (fd >= 0)
 		close(fd);
 	return rc;
 }
 
-static int place(struct rs_dest *d, struct rs_deliv *body, bool own, struct rs_err *err)
-{
-	int rc;
-
-	if (own)
-		return rs_deliv_publish(body, err);
-	rc = rs_deliv_link(body, d->m, err);
-	return rc == -RS_EINVAL ? copy(d, body, err) : rc;
-}
-
 int rs_dest_deliver(struct rs_dest *d, struct rs_deliv *body, bool own, struct rs_err *err)
 {
-	const struct rs_quota *q = &d->box.rules.quota;
-	const struct rs_fs *fs = rs_fs_posix();
-	int rc = rs_quota_take(fs, d->box.path, q, rs_deliv_size(body), err);
+	int rc = publish(d, body, own, err);
 
-	if (rc < 0)
-		return rc;
-	rc = place(d, body, own, err);
-	if (rc < 0 && (q->octets_max || q->messages_max))
-		rs_quota_give(fs, d->box.path,
-			(struct rs_quota_use){.octets = rs_deliv_size(body), .messages = 1});
+	if (rc == -RS_EINVAL && !own)
+		rc = copy(d, body, err);
 	return rc < 0 ? rc : rs_maildir_sync(d->m, err);
 }
 

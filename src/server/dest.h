@@ -7,13 +7,14 @@
 #include "server/mailbox.h"
 
 struct rs_dest {
+	const struct rs_fs *fs; /* lent */
 	struct rs_mailbox box;
 	struct rs_maildir *m; /* the folder the message goes into */
 };
 
 /* `text` as rs_mailbox_text makes it. Makes what is missing. rs_dest_finish, also after failure. */
-int rs_dest_open(const char *text, const struct rs_rules *defaults, struct rs_dest *out,
-	struct rs_err *err) RS_MUST_USE;
+int rs_dest_open(const struct rs_fs *fs, const char *text, const struct rs_rules *defaults,
+	struct rs_dest *out, struct rs_err *err) RS_MUST_USE;
 
 /* Deliver `body` (finished and synced): quota, then publish it where it is in this very folder, else a link or
  * a copy; durable when this returns 0. -RS_ELIMIT: over quota. Nothing is there after a failure. */

@@ -244,6 +244,11 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 		let_go(p);
 		return true;
 	}
+	if (m->fds_lost) { /* it is open there, and we have no room for the table */
+		p->store = store;
+		let_go(p);
+		err = RS_STORE_TEMP;
+	}
 	if (err != RS_STORE_OK) {
 		rs_stats_add(RS_STAT_OPEN_FAILED, 1);
 		rs_stats_login(p->mech, RS_STATS_LOGIN_FAILED);
@@ -327,6 +332,8 @@ static bool on_body(struct pop3 *p, struct rs_msg_in *m)
 			close(fd);
 		return false;
 	}
+	if (m->fds_lost)
+		err = RS_STORE_TEMP;
 	front_bodies_came(&p->bodies, row, err, octets, fd);
 	/* The one that is waited for, and commands behind it: into the engine from where the octets are. */
 	while (p->wait == WAIT_BODY && p->row == row && !p->sess.conn->closing && !p->stepping) {

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define READS_A_TURN 16          /* packets read before the others have their turn           */
 #define SNDBUF_N     (1 << 20)
 #define LENT_MAX     64u
+#define SPARES_MAX   16u
 #define LENT_LEAST   512u /* fewer octets are copied sooner than lent */
 
 struct head {
@@ -61,6 +63,9 @@ struct rs_link {
 	size_t head_at;       /* of the message that is being written */
 	size_t head_lent;
 	uint32_t head_fds;
+	int spares[SPARES_MAX];
+	uint32_t spares_n;
+	uint32_t spares_max;
 	uint8_t in[RS_MSG_PACKET_MAX];
 };
 
@@ -103,6 +108,20 @@ static void packet_done(struct rs_link *l, struct packet *p)
 	l->spare = p;
 }
 
+static void spares_take(struct rs_link *l)
+{
+	int fd;
+
+	while (l->spares_n < l->spares_max && (fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		l->spares[l->spares_n++] = fd;
+}
+
+static void spares_drop(struct rs_link *l)
+{
+	while (l->spares_n)
+		close(l->spares[--l->spares_n]);
+}
+
 static void handle_closed(uv_handle_t *h)
 {
 	struct rs_link *l = h->data;
@@ -122,6 +141,7 @@ static void shut(struct rs_link *l)
 		packet_free(p, l->secret);
 	packet_free(l->spare, l->secret);
 	l->spare = NULL;
+	spares_drop(l);
 	uv_poll_stop(&l->poll);
 	uv_prepare_stop(&l->prepare);
 	uv_close((uv_handle_t *)&l->poll, handle_closed);
@@ -314,7 +334,7 @@ static int send_packet(struct rs_link *l, struct packet *p)
 		rc = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (rc < 0 && errno == EINTR);
 	if (rc < 0)
-		return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
+		return errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS ? 0 : -1;
 	return 1;
 }
 
@@ -355,8 +375,9 @@ static void on_prepare(uv_prepare_t *h)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-/* Descriptors of the control data; 0 or -1 (more than allowed: the kernel dropped some). */
-static int take_fds(struct msghdr *m, int fds[RS_MSG_FDS_MAX], uint32_t *n)
+/* Descriptors of the control data. When this process may have no more of them, the kernel gives the first
+ * ones and drops the others (MSG_CTRUNC). */
+static void take_fds(struct msghdr *m, int fds[RS_MSG_FDS_MAX], uint32_t *n)
 {
 	*n = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
@@ -365,12 +386,30 @@ static int take_fds(struct msghdr *m, int fds[RS_MSG_FDS_MAX], uint32_t *n)
 		*n = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 		memcpy(fds, CMSG_DATA(c), *n * sizeof(int));
 	}
-	return m->msg_flags & (MSG_CTRUNC | MSG_TRUNC) ? -1 : 0;
 }
 
-/* One message at the start of *rest, whose descriptors begin at fds[*at]. */
-static bool one(
-	struct rs_link *l, struct rs_slice *rest, const int *fds, uint32_t fds_n, uint32_t *at)
+/* What came with a packet. */
+struct came {
+	int fds[RS_MSG_FDS_MAX];
+	uint32_t n;
+	uint32_t at; /* the first that belongs to no message yet */
+	bool lost;   /* there were more */
+};
+
+/* The next `n` descriptors are those of `m`. False: the sender has told more than it sent. */
+static bool fds_of(struct came *c, uint32_t n, struct rs_msg_in *m)
+{
+	m->fds_n = n;
+	m->fds_lost = n > c->n - c->at;
+	if (n > RS_MSG_FDS_MAX || (m->fds_lost && !c->lost))
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		m->fds[i] = c->at < c->n ? c->fds[c->at++] : -1;
+	return true;
+}
+
+/* One message at the start of *rest, whose descriptors come next. */
+static bool one(struct rs_link *l, struct rs_slice *rest, struct came *came)
 {
 	struct rs_msg_in m = {.fds_n = 0};
 	struct head head;
@@ -379,21 +418,28 @@ static bool one(
 	if (rest->n < sizeof(head))
 		return false;
 	memcpy(&head, rest->p, sizeof(head));
-	if (head.n > rest->n - sizeof(head) || head.fds_n > fds_n - *at)
+	if (head.n > rest->n - sizeof(head))
 		return false;
 	if (head.type >= RS_MSG_TYPE_N ||
 		!rs_msg_may(l->peer, l->self, (enum rs_msg_type)head.type))
 		return false;
 	m.type = (enum rs_msg_type)head.type;
 	m.rest = rs_slice_sub(*rest, sizeof(head), head.n);
-	m.fds_n = head.fds_n;
-	memcpy(m.fds, fds + *at, head.fds_n * sizeof(int));
-	*at += head.fds_n;
+	if (!fds_of(came, head.fds_n, &m))
+		return false;
 	*rest = rs_slice_sub(*rest, sizeof(head) + head.n, rest->n);
 	ok = l->ops->message(l->arg, l, &m);
-	while (m.fds_used < m.fds_n)
-		close(m.fds[m.fds_used++]);
+	for (; m.fds_used < m.fds_n; m.fds_used++) {
+		if (m.fds[m.fds_used] >= 0)
+			close(m.fds[m.fds_used]);
+	}
 	return ok;
+}
+
+void rs_link_reserve(struct rs_link *l, uint32_t n)
+{
+	l->spares_max = RS_MIN(n, SPARES_MAX);
+	spares_take(l);
 }
 
 /* 1: one packet was handled, 0: nothing there, -1: the link has ended. */
@@ -408,30 +454,36 @@ static int read_packet(struct rs_link *l)
 		.msg_iovlen = 1,
 		.msg_control = control.space,
 		.msg_controllen = sizeof(control.space)};
-	int fds[RS_MSG_FDS_MAX];
-	uint32_t fds_n;
-	uint32_t at = 0;
+	struct came came = {.at = 0};
 	struct rs_slice rest;
 	bool ok;
-	ssize_t n = recvmsg(l->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n;
 
+	spares_drop(l);
+	n = recvmsg(l->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : (end(l, RS_LINK_GONE), -1);
+		return errno == EAGAIN || errno == EINTR ? (spares_take(l), 0)
+							 : (end(l, RS_LINK_GONE), -1);
 	if (n == 0) {
 		end(l, RS_LINK_GONE);
 		return -1;
 	}
 	rest = rs_slice(l->in, (size_t)n);
-	ok = take_fds(&m, fds, &fds_n) == 0;
+	take_fds(&m, came.fds, &came.n);
+	came.lost = m.msg_flags & MSG_CTRUNC;
+	ok = !(m.msg_flags & MSG_TRUNC);
 	while (ok && rest.n && !l->closing)
-		ok = one(l, &rest, fds, fds_n, &at);
-	while (at < fds_n)
-		close(fds[at++]);
+		ok = one(l, &rest, &came);
+	while (came.at < came.n)
+		close(came.fds[came.at++]);
 	if (l->secret)
 		explicit_bzero(l->in, (size_t)n);
 	if (!ok)
 		end(l, "the other role sent a message that may not be");
-	return l->closing ? -1 : 1;
+	if (l->closing)
+		return -1;
+	spares_take(l);
+	return 1;
 }
 
 void rs_link_catch_up(struct rs_link *l)

@@ -27,6 +27,10 @@ int rs_link_create(uv_loop_t *loop, int fd, enum rs_role self, enum rs_role peer
 	const struct rs_link_ops *ops, void *arg, struct rs_link **out) RS_MUST_USE;
 void rs_link_destroy(struct rs_link **l); /* queued messages are lost */
 
+/* Keep `n` descriptors aside for those that come here: for a link whose descriptors must not be lost when all
+ * others are in use. */
+void rs_link_reserve(struct rs_link *l, uint32_t n);
+
 /* Writing: begin, fields in order, end. Between begin and end no other call on this link. Errors
  * (no memory, queue over its ceiling) are sticky and end the link at the next turn of the loop. */
 void rs_link_begin(struct rs_link *l, enum rs_msg_type type);

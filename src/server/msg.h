@@ -146,6 +146,8 @@ struct rs_msg_in {
 	int fds[RS_MSG_FDS_MAX]; /* taken with rs_msg_fd; what is left over is closed by the link */
 	uint32_t fds_n;
 	uint32_t fds_used;
+	bool fds_lost; /* this process had no room for (all of) its descriptors, which is nobody's fault
+	                  here: those are -1, and who waits for it gets a temporary failure */
 	bool bad;
 };
 
@@ -154,7 +156,7 @@ uint16_t rs_msg_u16(struct rs_msg_in *m);
 uint32_t rs_msg_u32(struct rs_msg_in *m);
 uint64_t rs_msg_u64(struct rs_msg_in *m);
 struct rs_slice rs_msg_octets(struct rs_msg_in *m); /* borrowed, as `rest` */
-int rs_msg_fd(struct rs_msg_in *m);                 /* owned by the caller; -1 and bad when none */
+int rs_msg_fd(struct rs_msg_in *m); /* owned by the caller; -1 when lost; -1 and bad when none */
 /* True when every field was there and nothing is left over. */
 bool rs_msg_end(const struct rs_msg_in *m);
 

@@ -285,6 +285,8 @@ void relay_txn_event(struct relay_txn *t, const struct rs_smtpc_event *ev)
 		break;
 	case RS_M_START_TLS:
 	case RS_M_READY:
+	case RS_M_LOGIN:
+	case RS_M_CHALLENGE:
 	case RS_M_REFUSED:
 	case RS_M_RESET:
 		break;

@@ -19,6 +19,8 @@
 #include "server/stats.h"
 
 #define CONF_TEXT_MAX (1024 * 1024)
+#define CONTROL_FDS \
+	16u /* a new link to another role is not lost when clients have all descriptors */
 
 /* --- rights -------------------------------------------------------------------------------- */
 
@@ -212,7 +214,7 @@ static bool start(struct rs_proc *r, struct rs_msg_in *m)
 	stats_fd = rs_msg_fd(m);
 	r->tls_fd = has_tls ? rs_msg_fd(m) : -1;
 	r->ops = ops_of(r->kind);
-	if (!rs_msg_end(m) || !r->ops || r->conf)
+	if (!rs_msg_end(m) || m->fds_lost || !r->ops || r->conf)
 		return false;
 	stats = rs_stats_map(stats_fd, true);
 	if (!stats)
@@ -309,7 +311,7 @@ static bool link_new(struct rs_proc *r, struct rs_msg_in *m)
 	int fd = rs_msg_fd(m);
 	struct rs_link **at = peer < RS_ROLE_N ? slot(r, peer, index) : NULL;
 
-	if (!rs_msg_end(m) || !at || !r->ops)
+	if (!rs_msg_end(m) || m->fds_lost || !at || !r->ops)
 		return false;
 	/* A peer that is new was another process before: what was asked of that one, perhaps by way of
 	 * a third role that did not know yet, will never be answered. */
@@ -362,7 +364,7 @@ static bool on_control(void *arg, struct rs_link *l, struct rs_msg_in *m)
 		return false;
 	service = (enum rs_service)rs_msg_u8(m);
 	fd = rs_msg_fd(m);
-	if (!rs_msg_end(m) || service >= RS_SERVICE_N)
+	if (!rs_msg_end(m) || m->fds_lost || service >= RS_SERVICE_N)
 		return false;
 	r->ops->listener(r, service, fd);
 	return true;
@@ -401,6 +403,7 @@ int rs_role_main(const char *name)
 			NULL);
 		return 64;
 	}
+	rs_link_reserve(role.control, CONTROL_FDS);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)uv_run(&role.loop, UV_RUN_DEFAULT);
 	if (role.control)

@@ -185,6 +185,7 @@ struct rs_store_drop {
 	char *mailbox;
 	struct rs_shown *drop;
 	struct rs_store_drop *behind; /* opens when this one has closed */
+	bool committing;              /* QUIT came: files may be removed at the end */
 };
 
 static void drop_free(void *p)
@@ -320,6 +321,7 @@ static void maildir_commit(
 {
 	struct job *j = job_new(d, decide_work, decide_done, arg);
 
+	d->committing = true;
 	j->octets_n = rs_marks_n(rs_drop_n(rs_shown_table(d->drop)));
 	j->octets = g_memdup2(marks, j->octets_n);
 	j->cb.commit = cb;
@@ -336,6 +338,12 @@ static void close_work(struct job *j)
 
 static void maildir_close(struct rs_store_drop *d)
 {
+	/* nothing was to be removed: to let go of the lock is quicker than to have it done */
+	if (!d->committing && !d->q.busy && g_queue_is_empty(&d->q.waiting)) {
+		rs_shown_destroy(&d->drop);
+		drop_free(d);
+		return;
+	}
 	g_hash_table_replace(d->store->closing, d->mailbox, d);
 	close_queue(&d->q, job_new(d, close_work, NULL, NULL));
 }
@@ -369,7 +377,7 @@ static void deliv_free(void *p)
 
 static void deliv_begin(struct rs_store_deliv *d)
 {
-	d->rc = rs_dest_open(d->mailboxes[0], d->defaults, &d->first, &d->err);
+	d->rc = rs_dest_open(rs_fs_posix(), d->mailboxes[0], d->defaults, &d->first, &d->err);
 	if (d->rc == 0)
 		d->rc = rs_deliv_begin(d->first.m, NULL, &d->body, &d->err);
 }
@@ -413,7 +421,7 @@ static int deliver_to(struct rs_store_deliv *d, uint32_t i)
 	if (i == 0)
 		rc = rs_dest_deliver(&d->first, d->body, true, &err);
 	else
-		rc = rs_dest_open(d->mailboxes[i], d->defaults, &dest, &err);
+		rc = rs_dest_open(rs_fs_posix(), d->mailboxes[i], d->defaults, &dest, &err);
 	if (rc == 0 && i > 0)
 		rc = rs_dest_deliver(&dest, d->body, false, &err);
 	rs_dest_finish(&dest);

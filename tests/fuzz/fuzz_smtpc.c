@@ -71,6 +71,17 @@ static void act(struct side *s, const struct rs_smtpc_event *ev)
 		else
 			(void)rs_smtpc_quit(s->engine);
 		break;
+	case RS_M_LOGIN:
+		if (ev->text.n)
+			FUZZ_LAW(rs_smtpc_auth(s->engine, "SCRAM-SHA-256",
+					 rs_slice_str("n,,n=u,r=x")) == 0);
+		else
+			FUZZ_LAW(rs_smtpc_no_auth(s->engine) == 0);
+		break;
+	case RS_M_CHALLENGE:
+		FUZZ_LAW(rs_smtpc_sasl(s->engine, ev->text.n > 3 ? rs_slice(NULL, 0) : ev->text) ==
+			 0);
+		break;
 	case RS_M_REFUSED:
 		break;
 	}
@@ -115,7 +126,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize n)
 	struct rs_slice in = rs_slice(data, n);
 	guint8 flags = fuzz_choice(&in);
 	guint8 chunk = fuzz_choice(&in);
-	struct rs_smtpc_cfg cfg = {.flags = flags & 0x0f,
+	struct rs_smtpc_cfg cfg = {.flags = (flags & 0x0fu) | (flags & 0x20 ? RS_SMTPC_SASL : 0),
 		.hostname = "h",
 		.user = flags & 0x10 ? "u" : NULL,
 		.password = "p",

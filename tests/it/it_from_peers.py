@@ -67,6 +67,26 @@ def _():
     walk(peers.Dovecot, corpus.corpus(N, final_newline=False), True)
 
 
+@tap.case("SCRAM-SHA-256 and SCRAM-SHA-1 with Dovecot, where PLAIN is not taken; a wrong password is refused")
+def _():
+    for mech in ("scram-sha-256", "scram-sha-1"):
+        with peers.Dovecot(corpus.corpus(3), extra=f"auth_mechanisms = {mech}\n") as peer:
+            home = tempfile.mkdtemp(prefix="rs-home-")
+            add(home, peer, "keep")
+            restante(home, "check")
+            restante(home, "check")
+            assert len(fetched(home)) == 3
+            with open(os.path.join(home, "secrets/keep.password"), "w") as f:
+                f.write("wrong")
+            try:
+                restante(home, "check")
+            except (AssertionError, subprocess.CalledProcessError):
+                pass
+            else:
+                raise AssertionError("a wrong password was taken")
+            shutil.rmtree(home)
+
+
 @tap.case("500 messages from Courier")
 def _():
     walk(peers.Courier, corpus.corpus(N), True)

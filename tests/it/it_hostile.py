@@ -3,12 +3,14 @@
 Against the real restanted (tests/tools/rs_serve.py), over loopback.
 """
 import os
+import re
 import socket
 import ssl
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+import peers
 import rs_serve
 import tap
 
@@ -262,6 +264,110 @@ def _():
         c = context.wrap_socket(c)
         c.sendall(b"PASS secret\r\n")
         assert line_of(c).startswith(b"-ERR")
+
+
+# --- STARTTLS ---------------------------------------------------------------------------------
+
+SMTP_INJECTED = [b"EHLO evil\r\n", b"AUTH PLAIN AGFubmEAc2VjcmV0\r\n", b"NOOP\r\nQUIT\r\n", b"\r\n", b"\n", b"A", b"\0",
+                 b"STARTTLS\r\n", b"MAIL FROM:<a@b>\r\n", b"\x16\x03\x01\x00\x05hello"]
+
+
+class Submission(rs_serve.Restanted):
+    def __init__(self, **sections):
+        self.port, self.tls_port = peers.free_port(), peers.free_port()
+        super().__init__(USERS, listen={"submission": f"127.0.0.1:{self.port}",
+                                        "submissions": f"127.0.0.1:{self.tls_port}"}, **sections)
+
+    def ready(self):
+        """A connection behind EHLO, and the lines of its answer."""
+        c = connect(self, self.port)
+        assert line_of(c).startswith(b"220 ")
+        return c, ehlo(c)
+
+
+def ehlo(c):
+    c.sendall(b"EHLO pc.example.org\r\n")
+    lines = [line_of(c)]
+    while lines[-1][3:4] == b"-":
+        lines.append(line_of(c))
+    assert lines[-1].startswith(b"250 "), lines
+    return lines
+
+
+@tap.case("STARTTLS: whatever came in the same packet ends the connection, and is never acted on")
+def _():
+    with Submission() as s:
+        context = ssl.create_default_context(cafile=s.ca_file)
+        context.check_hostname = False
+        for n, extra in enumerate(SMTP_INJECTED, 1):
+            for command in (b"STARTTLS\r\n", b"starttls\r\n", b"STARTTLS\n", b"NOOP\r\nSTARTTLS\r\n"):
+                c, _ = s.ready()
+                c.sendall(command + extra)
+                got = received(c)
+                assert len(re.findall(rb"(?m)^\d\d\d ", got)) <= command.count(b"\n"), (command, extra, got)
+            c, _ = s.ready()
+            c.sendall(b"STARTTLS\r\n" + extra)
+            line_of(c)
+            try: # a client that goes on to shake hands does not get through
+                context.wrap_socket(c)
+                raise AssertionError(f"TLS after an injection of {extra}")
+            except OSError:
+                pass
+            until(lambda: s.log_text().count(" injection ") >= 5 * n, s.log_text())
+
+
+@tap.case("STARTTLS: the same at every cut of what is sent")
+def _():
+    with Submission() as s:
+        for extra in SMTP_INJECTED[:6]:
+            whole = b"STARTTLS\r\n" + extra
+            for cut in range(1, len(whole)):
+                c, _ = s.ready()
+                c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                c.sendall(whole[:cut])
+                time.sleep(0.002)
+                try:
+                    c.sendall(whole[cut:])
+                    c.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+                # "220", then at most an alert of TLS: no answer to what was injected
+                answer, _, rest = received(c).partition(b"\r\n")
+                assert answer.startswith(b"220 "), (cut, answer)
+                assert rest == b"" or rest[:1] == b"\x15", (cut, rest)
+
+
+@tap.case("STARTTLS: nothing said before is remembered after it: EHLO is due again, and what it announced is new")
+def _():
+    with Submission() as s:
+        context = ssl.create_default_context(cafile=s.ca_file)
+        context.check_hostname = False
+        c, before = s.ready()
+        assert any(l[4:].startswith(b"STARTTLS") for l in before) and not any(l[4:].startswith(b"AUTH") for l in before)
+        c.sendall(b"STARTTLS\r\n")
+        assert line_of(c).startswith(b"220 ")
+        c = context.wrap_socket(c)
+        for command in (b"MAIL FROM:<anna@example.org>\r\n", b"AUTH PLAIN AGFubmEAc2VjcmV0\r\n"):
+            c.sendall(command)
+            assert line_of(c).startswith(b"503 "), command
+        after = ehlo(c)
+        assert any(l[4:].startswith(b"AUTH") for l in after) and not any(l[4:].startswith(b"STARTTLS") for l in after)
+
+
+@tap.case("one connection too many of submission is told 421 in place of the greeting; under TLS it is closed")
+def _():
+    with Submission(workers=1, limits={"connections": 4}) as s:
+        kept = [s.ready()[0] for _ in range(4)]
+        c = connect(s, s.port)
+        assert received(c) == b"421 4.7.0 Too many connections, try again later\r\n"
+        assert received(connect(s, s.tls_port)) == b"" # a handshake would cost more than it tells
+        kept.pop().close()
+        until(lambda: received_first(s).startswith(b"220 "))
+
+
+def received_first(s):
+    with connect(s, s.port) as c:
+        return line_of(c)
 
 
 tap.run()

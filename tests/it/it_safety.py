@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import time
 
@@ -379,6 +380,71 @@ def _():
         assert waits.greeted()
         assert login(s, "ben@example.org", "hidden").stat()[0] == 0
         assert s.log_text().count("no-descriptors") < 5
+
+
+def descriptors(pid, soft):
+    """How many it may open from now on; what it has it keeps. As its own user: others may not."""
+    who = status_of(pid)
+    ids = {"user": int(who["Uid"].split()[0]), "group": int(who["Gid"].split()[0]), "extra_groups": []}
+    subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={soft}:"], check=True,
+                   **(ids if os.getuid() == 0 else {}))
+
+
+@tap.case("out of descriptors: a message that cannot be handed over is refused, other sessions do not notice")
+def _():
+    with rs_serve.Restanted(USERS, workers=1, auth=CLEAR) as s:
+        big = b"Subject: big\n\n" + (b"x" * 70 + b"\n") * 1000 # as a descriptor, not as octets
+        s.deliver("anna@example.org", [big, big, b"Subject: small\n\nx\n"])
+        pop, other = login(s), login(s, "ben@example.org", "hidden")
+        descriptors(s.roles()["front"][0], 0)
+        try:
+            pop.retr(1)
+            raise AssertionError("sent without a descriptor")
+        except poplib.error_proto as e:
+            assert b"-ERR [SYS/TEMP]" in e.args[0], e
+        assert other.noop().startswith(b"+OK") and other.stat()[0] == 0
+        assert b"Subject: small" in pop.retr(3)[1]
+        descriptors(s.roles()["front"][0], 1024)
+        assert b"Subject: big" in pop.retr(1)[1] and b"Subject: big" in pop.retr(2)[1]
+        assert pop.quit().startswith(b"+OK") and other.quit().startswith(b"+OK")
+        assert "link-lost" not in s.log_text()
+
+
+@tap.case("out of descriptors: a maildrop whose table cannot be handed over is refused and can be opened later")
+def _():
+    with rs_serve.Restanted(USERS, workers=1, auth=CLEAR) as s:
+        s.deliver("anna@example.org", [b"Subject: x\n\n\n"] * 700) # its table is a memory file
+        other, late = login(s, "ben@example.org", "hidden"), poplib.POP3("127.0.0.1", s.pop3_port, timeout=60)
+        descriptors(s.roles()["front"][0], 0)
+        late.user("anna@example.org")
+        try:
+            late.pass_("secret")
+            raise AssertionError("a table without a descriptor")
+        except poplib.error_proto as e:
+            assert b"-ERR [SYS/TEMP]" in e.args[0], e
+        assert other.noop().startswith(b"+OK")
+        descriptors(s.roles()["front"][0], 1024)
+        late.user("anna@example.org")
+        assert late.pass_("secret").startswith(b"+OK") and late.stat()[0] == 700
+        assert "link-lost" not in s.log_text()
+
+
+@tap.case("out of descriptors: who asks for numbers waits without a busy loop, and is answered then")
+def _():
+    with rs_serve.Restanted(USERS, workers=1, auth=CLEAR) as s:
+        admin = s.roles()["admin"][0]
+        descriptors(admin, 0)
+        with socket.socket(socket.AF_UNIX) as ask:
+            ask.settimeout(60)
+            ask.connect(s.path("run/admin"))
+            ask.sendall(b'{"do":"status"}\n')
+            until(lambda: "no-descriptors" in s.log_text())
+            used = cpu_of(admin)
+            time.sleep(1)
+            assert cpu_of(admin) - used < 0.5, "a busy loop"
+            assert s.log_text().count("no-descriptors") < 8
+            descriptors(admin, 1024)
+            assert ask.recv(1) == b"{"
 
 
 def cpu_of(pid):

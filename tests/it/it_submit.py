@@ -3,6 +3,7 @@ message when we say yes."""
 import email
 import glob
 import os
+import poplib
 import signal
 import smtplib
 import socket
@@ -427,6 +428,27 @@ def _():
         assert len(s.kept(BEN)) == 3
         c.quit()
         s.wait_log("generation-ended")
+
+
+@tap.case("LOGIN-DELAY is a matter of maildrops: a user who has just fetched his mail may send")
+def _():
+    with Server(limits={"login-delay": "600"}) as s:
+        def fetch():
+            pop = poplib.POP3_SSL("localhost", s.pop3s_port, timeout=60, context=s.context())
+            pop.user(ANNA)
+            pop.pass_("secret")
+            return pop.quit()
+        with s.client() as c: # nor does it begin with a login to send
+            assert c.sendmail(ANNA, [BEN], MESSAGE) == {}
+        assert fetch().startswith(b"+OK")
+        try:
+            fetch()
+            raise AssertionError("LOGIN-DELAY is not kept")
+        except poplib.error_proto as e:
+            assert b"[LOGIN-DELAY]" in e.args[0]
+        for _ in range(2):
+            with s.client() as c:
+                assert c.sendmail(ANNA, [BEN], MESSAGE) == {}
 
 
 tap.run()

@@ -1,10 +1,10 @@
 /* drive_smtpc.c - the SMTP client engine under transcripts.
  *
- * @flags: starttls starttls-if tls cleartext login
+ * @flags: starttls starttls-if tls cleartext login sasl
  * Events: READY [cap …] [size=N] | REFUSED code status text | MAIL … | RCPT tag … | DATA … | DONE … | RESET … |
- *         START_TLS
+ *         START_TLS | LOGIN mechanisms | CHALLENGE code text
  * Acts:   mail ADDR [8bit] [utf8] [size=N] | rcpt TAG ADDR | data | body TEXT | end | reset | quit | tls | eof |
- *         busy | invalid mail|rcpt … */
+ *         busy | invalid mail|rcpt … | auth MECH [INITIAL|=] | no-auth | sasl RESPONSE|* */
 #include <string.h>
 
 #include "base/num.h"
@@ -34,6 +34,8 @@ static void *create(const struct script *s)
 			t->cfg.flags |= RS_SMTPC_TLS;
 		else if (strcmp(*w, "cleartext") == 0)
 			t->cfg.flags |= RS_SMTPC_CLEARTEXT;
+		else if (strcmp(*w, "sasl") == 0)
+			t->cfg.flags |= RS_SMTPC_SASL;
 		else if (strcmp(*w, "login") == 0)
 			t->cfg.user = "anna";
 	}
@@ -66,8 +68,8 @@ static void caps_text(const struct rs_smtpc *c, GString *out)
 
 static enum rs_step recv(void *d, const guint8 *in, gsize n, gsize *used, GString *event)
 {
-	static const char *const kinds[] = {
-		"START_TLS", "READY", "REFUSED", "MAIL", "RCPT", "DATA", "DONE", "RESET"};
+	static const char *const kinds[] = {"START_TLS", "READY", "LOGIN", "CHALLENGE", "REFUSED",
+		"MAIL", "RCPT", "DATA", "DONE", "RESET"};
 	struct smtpc_under_test *t = d;
 	struct rs_smtpc_event ev;
 	enum rs_step step = rs_smtpc_recv(t->engine, in, n, used, &ev);
@@ -109,6 +111,22 @@ static int mail(struct smtpc_under_test *t, char **words)
 	}
 	return rs_smtpc_mail(
 		t->engine, rs_slice_str(strcmp(words[0], "<>") == 0 ? "" : words[0]), flags, size);
+}
+
+static int login(struct smtpc_under_test *t, char **words)
+{
+	struct rs_slice with = rs_slice(NULL, 0);
+
+	if (strcmp(words[0], "no-auth") == 0)
+		return rs_smtpc_no_auth(t->engine);
+	if (strcmp(words[0], "auth") == 0) {
+		if (words[2])
+			with = rs_slice_str(strcmp(words[2], "=") == 0 ? "" : words[2]);
+		return rs_smtpc_auth(t->engine, words[1], with);
+	}
+	if (strcmp(words[1], "*") != 0)
+		with = rs_slice_str(words[1]);
+	return rs_smtpc_sasl(t->engine, with);
 }
 
 static int command(struct smtpc_under_test *t, char **words)
@@ -162,7 +180,10 @@ static gboolean act(void *d, const char *what, gsize held)
 		if (command(t, words + 1) != -RS_EINVAL)
 			g_error("'%s' was taken", what);
 	} else {
-		rc = command(t, words);
+		bool is_login = strcmp(words[0], "auth") == 0 || strcmp(words[0], "sasl") == 0 ||
+				strcmp(words[0], "no-auth") == 0;
+
+		rc = is_login ? login(t, words) : command(t, words);
 		if (rc < 0 && rc != -RS_EBUSY)
 			g_error("'%s': %d", what, rc);
 		return rc == 0;

@@ -256,7 +256,7 @@ static void here(struct fixture *t, const char *uid, enum rs_here where, gint64 
 	struct rs_ledger_row *row = rs_ledger_find(&t->table, rs_slice_str(uid), 0);
 
 	assert_non_null(row);
-	row->here = (guint8)where;
+	row->here = (guint)where & 3u;
 	row->missed_s = (guint32)missed_s;
 }
 

@@ -358,6 +358,112 @@ static void imported_uids__stand_above_an_older_index(void **state)
 	teardown(&f);
 }
 
+/* --- two messages that would have the same UID -------------------------------------------------- */
+
+#define UNIQUE "1699999999.M000001P1Q1R00000001.host"
+
+static void put_named(const struct folder *f, const char *name, const char *text)
+{
+	g_autofree char *path = path_of(f, name);
+
+	assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void drop_named(const struct folder *f, const char *name)
+{
+	g_autofree char *path = path_of(f, name);
+
+	assert_int_equal(g_unlink(path), 0);
+}
+
+/* UID of the message with so many octets as sent (1000 and more: only ours here); g_free. */
+static char *uid_of(const struct folder *f, uint64_t octets)
+{
+	struct rs_maildrop *d = NULL;
+	char *uid = NULL;
+
+	assert_int_equal(rs_maildrop_open(rs_fs_posix(), f->root, &d, NULL), 0);
+	for (uint32_t i = 0; i < rs_drop_n(rs_maildrop_table(d)); i++) {
+		struct rs_slice u = rs_drop_uid(rs_maildrop_table(d), i);
+
+		if (rs_drop_octets(rs_maildrop_table(d), i) != octets)
+			continue;
+		assert_null(uid);
+		uid = g_strndup((const char *)u.p, u.n);
+	}
+	rs_maildrop_destroy(&d);
+	assert_non_null(uid);
+	return uid;
+}
+
+static void uid_is(const struct folder *f, uint64_t octets, const char *want)
+{
+	g_autofree char *with = uid_of(f, octets);
+	g_autofree char *without = NULL;
+
+	assert_string_equal(with, want);
+	remove_index(f);
+	without = uid_of(f, octets);
+	assert_string_equal(without, want);
+}
+
+static void uid__of_a_message_that_was_there_first_is_not_given_to_its_twin(void **state)
+{
+	struct folder f;
+	g_autofree char *twin = NULL;
+	g_autofree char *all = NULL;
+
+	setup(&f, 41);
+	put_named(&f, "new/" UNIQUE ",S=5000,W=5001", "x\n");
+	uid_is(&f, 5001, UNIQUE);
+	g_free(look(&f));                                     /* a session whose index is kept */
+	put_named(&f, "new/" UNIQUE ",S=4000,W=4001", "y\n"); /* stands before it by name */
+	all = look(&f);
+	assert_non_null(strstr(all, "5001 " UNIQUE "\n"));
+	twin = uid_of(&f, 4001);
+	assert_string_not_equal(twin, UNIQUE);
+	uid_is(&f, 5001, UNIQUE);
+	drop_named(&f, "new/" UNIQUE ",S=5000,W=5001");
+	uid_is(&f, 4001, twin);
+	teardown(&f);
+}
+
+static void uid__of_twins_that_came_together_is_nobodys(void **state)
+{
+	struct folder f;
+	g_autofree char *one = NULL;
+	g_autofree char *other = NULL;
+
+	setup(&f, 42);
+	put_named(&f, "cur/" UNIQUE ",S=4000,W=4001:2,S", "x\n");
+	put_named(&f, "cur/" UNIQUE ",S=5000,W=5001:2,S", "y\n");
+	one = uid_of(&f, 4001);
+	other = uid_of(&f, 5001);
+	assert_string_not_equal(one, UNIQUE);
+	assert_string_not_equal(other, UNIQUE);
+	drop_named(&f, "cur/" UNIQUE ",S=4000,W=4001:2,S");
+	uid_is(&f, 5001, other);
+	teardown(&f);
+}
+
+static void uid__that_was_imported_is_not_given_to_who_has_it_as_a_name(void **state)
+{
+	struct folder f;
+	g_autofree char *own = NULL;
+
+	setup(&f, 43);
+	put_named(&f, "cur/1699999998.other", "x\n");
+	put_named(&f, "restante.uidl",
+		"restante-uidl 1\n6001 6000 " UNIQUE " 16 1699999998.other\nend 1\n");
+	put_named(&f, "new/" UNIQUE ",S=5000,W=5001", "x\n");
+	own = uid_of(&f, 5001);
+	assert_string_not_equal(own, UNIQUE);
+	uid_is(&f, 6001, UNIQUE);
+	drop_named(&f, "cur/1699999998.other");
+	uid_is(&f, 5001, own);
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +474,9 @@ int main(void)
 		cmocka_unit_test(quiet_folder__is_not_read_again),
 		cmocka_unit_test(spoilt_index__is_as_good_as_none),
 		cmocka_unit_test(imported_uids__stand_above_an_older_index),
+		cmocka_unit_test(uid__of_a_message_that_was_there_first_is_not_given_to_its_twin),
+		cmocka_unit_test(uid__of_twins_that_came_together_is_nobodys),
+		cmocka_unit_test(uid__that_was_imported_is_not_given_to_who_has_it_as_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
