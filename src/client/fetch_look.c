@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-#define DEPTH_MAX 4
+#include "client/folders.h"
+
+#define DEPTH_MAX RS_FOLDERS_DEPTH_MAX /* not to look where a message may lie would be to miss it */
 
 static void note_names(GHashTable *want, const char *folder, enum rs_here where)
 {

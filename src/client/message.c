@@ -17,6 +17,7 @@
 #define FAR_FUTURE_S G_GINT64_CONSTANT(253402300799) /* end of the year 9999 */
 #define COUNTED_MAX  (1024 * 1024)
 #define PIECE        16384
+#define EMPTY_MAX    4096 /* text with nothing but blanks up to here may yet have words */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeFilter, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeMessage, g_object_unref)
@@ -26,6 +27,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeStream, g_object_unref)
 struct walk {
 	GPtrArray *parts; /* struct rs_part */
 	GString *text;    /* NULL: nothing is to be shown */
+	gsize text_max;   /* octets of it, and of each part */
+	bool sizes;       /* count the octets of parts */
 	guint depth;
 	guint others;       /* > 0: in the not chosen part of a multipart/alternative */
 	guint wanted;       /* part to be found, 0: none */
@@ -107,11 +110,11 @@ static guint64 content_size(GMimePart *part)
 
 /* --- text ------------------------------------------------------------------------------------ */
 
-static char *text_of(GMimePart *part, bool *more)
+static char *text_of(GMimePart *part, gsize max, bool *more)
 {
 	GMimeObject *o = GMIME_OBJECT(part);
 	GMimeContentType *type = g_mime_object_get_content_type(o);
-	g_autoptr(GString) octets = content_read(part, RS_MESSAGE_TEXT_MAX, more);
+	g_autoptr(GString) octets = content_read(part, max, more);
 	const char *charset = g_mime_object_get_content_type_parameter(o, "charset");
 	const char *format = g_mime_object_get_content_type_parameter(o, "format");
 	const char *delsp = g_mime_object_get_content_type_parameter(o, "delsp");
@@ -130,14 +133,14 @@ static char *text_of(GMimePart *part, bool *more)
 static void show_part(struct walk *w, GMimePart *part)
 {
 	bool more;
-	g_autofree char *text = text_of(part, &more);
+	g_autofree char *text = text_of(part, w->text_max, &more);
 
 	if (w->text->len && !g_str_has_suffix(w->text->str, "\n\n"))
 		g_string_append_c(w->text, '\n');
 	g_string_append(w->text, text);
 	if (*text && !g_str_has_suffix(text, "\n"))
 		g_string_append_c(w->text, '\n');
-	if (more)
+	if (more && w->sizes)
 		g_string_append_printf(
 			w->text, "%s\n", _("[the text is longer; save the part to read the rest]"));
 }
@@ -188,9 +191,10 @@ static bool is_readable(GMimeObject *o)
 static void walk_part(struct walk *w, GMimePart *part, bool show)
 {
 	GMimeObject *o = GMIME_OBJECT(part);
-	struct rs_part *row = part_add(w, o, g_mime_part_get_filename(part), content_size(part));
+	struct rs_part *row =
+		part_add(w, o, g_mime_part_get_filename(part), w->sizes ? content_size(part) : 0);
 
-	if (!w->text || !show || !is_readable(o))
+	if (!w->text || w->text->len >= w->text_max || !show || !is_readable(o))
 		return;
 	row->shown = true;
 	show_part(w, part);
@@ -224,8 +228,8 @@ static bool is_empty_text(GMimeObject *o)
 
 	if (!GMIME_IS_PART(o))
 		return false;
-	text = text_of(GMIME_PART(o), &more);
-	return !*g_strstrip(text);
+	text = text_of(GMIME_PART(o), EMPTY_MAX, &more);
+	return !*g_strstrip(text) && !more;
 }
 
 /* Which part of multipart/alternative to show; -1: none. */
@@ -322,35 +326,58 @@ static GMimeMessage *parse(int fd)
 	return g_mime_parser_construct_message(parser, NULL);
 }
 
-static char *header(GMimeMessage *m, const char *name, char *(*decode)(const char *raw))
+static const char *header_raw(GMimeMessage *m, const char *name)
 {
 	GMimeHeaderList *list = m ? g_mime_object_get_header_list(GMIME_OBJECT(m)) : NULL;
 	GMimeHeader *h = list ? g_mime_header_list_get_header(list, name) : NULL;
 
-	return decode(h ? g_mime_header_get_raw_value(h) : NULL);
+	return h ? g_mime_header_get_raw_value(h) : NULL;
 }
 
-int rs_message_read(int fd, struct rs_message **out, struct rs_err *err)
+static char *header(GMimeMessage *m, const char *name, char *(*decode)(const char *raw))
+{
+	return decode(header_raw(m, name));
+}
+
+static struct rs_message *read_into(struct walk *w, int fd)
 {
 	g_autoptr(GMimeMessage) mime = parse(fd);
 	g_autofree char *date = header(mime, "Date", rs_header_text);
 	struct rs_message *m = g_new0(struct rs_message, 1);
-	struct walk w = {.text = g_string_new(NULL)};
 
 	m->from = header(mime, "From", rs_header_addresses);
+	m->from_name = rs_header_person(header_raw(mime, "From"), &m->from_address);
 	m->to = header(mime, "To", rs_header_addresses);
 	m->cc = header(mime, "Cc", rs_header_addresses);
 	m->reply_to = header(mime, "Reply-To", rs_header_addresses);
 	m->subject = header(mime, "Subject", rs_header_text);
 	m->message_id = header(mime, "Message-ID", rs_header_text);
+	m->in_reply_to = header(mime, "In-Reply-To", rs_header_text);
+	m->references = header(mime, "References", rs_header_text);
 	m->date_s = rs_header_date(date, FAR_FUTURE_S);
 	if (m->date_s == FAR_FUTURE_S)
 		m->date_s = 0;
-	m->parts = w.parts = g_ptr_array_new_with_free_func(part_free);
+	m->parts = w->parts = g_ptr_array_new_with_free_func(part_free);
+	w->text = g_string_new(NULL);
 	if (mime)
-		walk_object(&w, g_mime_message_get_mime_part(mime), true);
-	m->text = g_string_free(w.text, FALSE);
-	*out = m;
+		walk_object(w, g_mime_message_get_mime_part(mime), true);
+	m->text = g_string_free(w->text, FALSE);
+	return m;
+}
+
+int rs_message_read(int fd, struct rs_message **out, struct rs_err *err)
+{
+	struct walk w = {.text_max = RS_MESSAGE_TEXT_MAX, .sizes = true};
+
+	*out = read_into(&w, fd);
+	return 0;
+}
+
+int rs_message_skim(int fd, gsize text_max, struct rs_message **out, struct rs_err *err)
+{
+	struct walk w = {.text_max = text_max};
+
+	*out = read_into(&w, fd);
 	return 0;
 }
 
@@ -361,11 +388,15 @@ void rs_message_destroy(struct rs_message **mp)
 	if (!m)
 		return;
 	g_free(m->from);
+	g_free(m->from_name);
+	g_free(m->from_address);
 	g_free(m->to);
 	g_free(m->cc);
 	g_free(m->reply_to);
 	g_free(m->subject);
 	g_free(m->message_id);
+	g_free(m->in_reply_to);
+	g_free(m->references);
 	g_free(m->text);
 	g_ptr_array_unref(m->parts);
 	g_free(m);

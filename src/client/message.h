@@ -26,12 +26,16 @@ struct rs_part {
 };
 
 struct rs_message {
-	char *from; /* these are never NULL */
+	char *from;      /* these are never NULL */
+	char *from_name; /* of the first in it, or the address where there is none */
+	char *from_address;
 	char *to;
 	char *cc;
 	char *reply_to;
 	char *subject;
 	char *message_id;
+	char *in_reply_to; /* as it stands in the header, unfolded, cleaned */
+	char *references;
 	gint64 date_s; /* 0: it has none */
 	char *text;
 	GPtrArray *parts; /* struct rs_part */
@@ -40,6 +44,11 @@ struct rs_message {
 /* `fd` lent. -RS_EIO, -RS_ENOMEM only. */
 int rs_message_read(int fd, struct rs_message **out, struct rs_err *err) RS_MUST_USE;
 void rs_message_destroy(struct rs_message **m);
+
+/* The same for the catalog: at most `text_max` octets of text, and no sizes of parts (attachments are not
+ * decoded). */
+int rs_message_skim(
+	int fd, gsize text_max, struct rs_message **out, struct rs_err *err) RS_MUST_USE;
 
 /* Write part `number`, decoded, to `to_fd`. -RS_ENOENT: it has no such part. */
 int rs_message_part_save(int fd, guint number, int to_fd, struct rs_err *err) RS_MUST_USE;

@@ -1,5 +1,5 @@
 /* cmd_save.c - restante save: one part of a message into a file. */
-#include "restante/restante.h"
+#include "restante/mail.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "client/library.h"
 #include "client/message.h"
 #include "client/text.h"
 
@@ -103,53 +102,84 @@ static int save_open(int fd, guint number, const char *said)
 	return RS_EXIT_NOTHING;
 }
 
-static int run_on(const char *word, guint number, const char *said)
+/* Every part that show lists as an attachment. */
+static int save_all(int fd, const char *said)
 {
-	g_autoptr(GPtrArray) accounts = NULL;
-	struct rs_library *l = NULL;
-	struct rs_entry *e = NULL;
-	struct rs_places places;
+	struct rs_message *m = NULL;
 	struct rs_err err;
 	int status = RS_EXIT_DONE;
+	guint n = 0;
+
+	if (rs_message_read(fd, &m, &err) < 0)
+		return rs_fail(&err);
+	for (guint i = 0; i < m->parts->len && !status; i++) {
+		const struct rs_part *part = m->parts->pdata[i];
+		g_autofree char *path = target(said, part);
+
+		if ((part->shown || part->alternative) && !*part->name)
+			continue;
+		n++;
+		status = save_to(fd, part->number, path);
+	}
+	rs_message_destroy(&m);
+	if (n || status)
+		return status;
+	rs_complain(_("the message has no attachments"));
+	return RS_EXIT_NOTHING;
+}
+
+struct saving {
+	const char *id;
+	guint number; /* 0: all */
+	const char *said;
+};
+
+static int save(struct rs_library *l, void *arg)
+{
+	const struct saving *s = arg;
+	struct rs_entry *e = NULL;
+	struct rs_err err;
+	int status;
 	int fd = -1;
 
-	if (rs_places_find(&places, &err) < 0)
-		return rs_fail(&err);
-	if (rs_accounts_load(&places, &accounts, &err) < 0 ||
-		rs_library_open(&places, accounts, &l, &err) < 0 ||
-		rs_library_find(l, word, &e, &err) < 0 || (fd = rs_library_read(l, e, &err)) < 0)
+	if (rs_library_find(l, s->id, &e, &err) < 0 || (fd = rs_library_read(l, e, &err)) < 0)
 		status = rs_fail(&err);
 	else
-		status = save_open(fd, number, said);
+		status = s->number ? save_open(fd, s->number, s->said) : save_all(fd, s->said);
 	if (fd >= 0)
 		close(fd);
 	rs_entry_free(e);
-	rs_library_close(&l);
-	rs_places_finish(&places);
 	return status;
 }
 
 static int run(const struct rs_command *self, int argc, char **argv)
 {
 	g_autofree char *said = NULL;
-	uint32_t number;
+	struct saving s = {0};
 	const GOptionEntry entries[] = {
 		{"output", 'o', 0, G_OPTION_ARG_FILENAME, &said,
 			N_("File or folder to write to; - is standard output"), N_("FILE")},
 		{NULL},
 	};
 	int status = rs_options(self, entries,
-		_("PART is a number that restante show lists. The file is called as the sender\n"
-		  "called it, in this folder; a file that is there is never overwritten."),
+		_("PART is a number that restante show lists, or all. The file is called as the\n"
+		  "sender called it, in this folder; a file that is there is never overwritten."),
 		&argc, &argv);
 
 	if (status)
 		return status;
 	if (argc != 3)
 		return rs_usage(self, _("give a message and the number of a part"));
-	if (rs_num_u32(rs_slice_str(argv[2]), RS_MESSAGE_PARTS_MAX, &number) < 0)
+	s.id = argv[1];
+	s.said = said;
+	if (strcmp(argv[2], "all") == 0) {
+		if (said && !g_file_test(said, G_FILE_TEST_IS_DIR))
+			return rs_usage(self, _("for all parts, --output must be a folder"));
+		return rs_mail_with(save, &s);
+	}
+	if (rs_num_u32(rs_slice_str(argv[2]), RS_MESSAGE_PARTS_MAX, &s.number) < 0 || !s.number)
 		return rs_usage(self, _("'%s' is not the number of a part"), argv[2]);
-	return run_on(argv[1], number, said);
+	return rs_mail_with(save, &s);
 }
 
 const struct rs_command rs_cmd_save = {

@@ -14,10 +14,18 @@ static const struct rs_command *const commands[] = {
 	&rs_cmd_fetch,
 	&rs_cmd_import,
 	&rs_cmd_list,
-	&rs_cmd_outbox,
-	&rs_cmd_save,
-	&rs_cmd_send,
 	&rs_cmd_show,
+	&rs_cmd_search,
+	&rs_cmd_thread,
+	&rs_cmd_save,
+	&rs_cmd_mark,
+	&rs_cmd_move,
+	&rs_cmd_delete,
+	&rs_cmd_undo,
+	&rs_cmd_folder,
+	&rs_cmd_send,
+	&rs_cmd_outbox,
+	&rs_cmd_index,
 };
 
 /* The person's language. Where that locale is not on this machine, or is "C", the plain UTF-8

@@ -17,8 +17,8 @@ int rs_usage(const struct rs_command *self, const char *fmt, ...)
 	return RS_EXIT_USAGE;
 }
 
-int rs_options(const struct rs_command *self, const GOptionEntry *entries, const char *more,
-	int *argc, char ***argv)
+static int parse(const struct rs_command *self, const GOptionEntry *entries, const char *more,
+	bool first_only, int *argc, char ***argv)
 {
 	g_autoptr(GOptionContext) context =
 		g_option_context_new(*self->arguments ? self->arguments : NULL);
@@ -29,8 +29,21 @@ int rs_options(const struct rs_command *self, const GOptionEntry *entries, const
 	g_option_context_set_translation_domain(context, RS_TEXT_DOMAIN);
 	g_option_context_set_summary(context, _(self->summary));
 	g_option_context_set_description(context, more);
+	g_option_context_set_strict_posix(context, first_only);
 	g_option_context_add_main_entries(context, entries, RS_TEXT_DOMAIN);
 	if (!g_option_context_parse(context, argc, argv, &error))
 		return rs_usage(self, "%s", error->message);
 	return 0;
+}
+
+int rs_options(const struct rs_command *self, const GOptionEntry *entries, const char *more,
+	int *argc, char ***argv)
+{
+	return parse(self, entries, more, false, argc, argv);
+}
+
+int rs_options_first(const struct rs_command *self, const GOptionEntry *entries, const char *more,
+	int *argc, char ***argv)
+{
+	return parse(self, entries, more, true, argc, argv);
 }

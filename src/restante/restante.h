@@ -33,13 +33,21 @@ struct rs_command {
 
 extern const struct rs_command rs_cmd_account;
 extern const struct rs_command rs_cmd_check;
+extern const struct rs_command rs_cmd_delete;
 extern const struct rs_command rs_cmd_fetch;
+extern const struct rs_command rs_cmd_folder;
 extern const struct rs_command rs_cmd_import;
+extern const struct rs_command rs_cmd_index;
 extern const struct rs_command rs_cmd_list;
+extern const struct rs_command rs_cmd_mark;
+extern const struct rs_command rs_cmd_move;
 extern const struct rs_command rs_cmd_outbox;
 extern const struct rs_command rs_cmd_save;
+extern const struct rs_command rs_cmd_search;
 extern const struct rs_command rs_cmd_send;
 extern const struct rs_command rs_cmd_show;
+extern const struct rs_command rs_cmd_thread;
+extern const struct rs_command rs_cmd_undo;
 
 /* The one place where an error kind (0 or a negative rs_err_kind) becomes an exit status. */
 int rs_exit_of(int kind);
@@ -52,6 +60,9 @@ int rs_no_account(const char *name);
 /* Parse the options of a command (argv[0] is its name) in place; what is left are the operands,
  * argv[1] on. 0, or RS_EXIT_USAGE with the reason said. `more`: text behind the options, or NULL. */
 int rs_options(const struct rs_command *self, const GOptionEntry *entries, const char *more,
+	int *argc, char ***argv);
+/* The same, where options end at the first operand: what begins with - behind it is an operand. */
+int rs_options_first(const struct rs_command *self, const GOptionEntry *entries, const char *more,
 	int *argc, char ***argv);
 /* Says what is wrong, and how to get help; returns RS_EXIT_USAGE. */
 int rs_usage(const struct rs_command *self, const char *fmt, ...) RS_FORMAT(2, 3);

@@ -348,7 +348,7 @@ def see_list(home, n):
     out, _ = home.run("list")
     rows = out.splitlines()
     assert len(rows) == n and all(len(row) <= 80 for row in rows), out
-    assert re.match(r" 1 N  20 Nov .* Clara Probe +Re: The hut in December", rows[0]), rows[0]
+    assert re.match(r" 1 N   20 Nov .* Clara Probe +Re: The hut in December", rows[0]), rows[0]
     for words in ("Grüße aus Köln ☔", "Rückgabe: 2 Bücher sind fällig", "Ihre Rechnung für Oktober",
                   "Zoë Brontë-Muster    Küche fertig – kommt zum Kaffee"):
         assert words in out, words
@@ -375,7 +375,7 @@ def see_show(home):
     assert "die Kleinbahn fährt künftig stündlich" in out and "[1] https://bahn.example.com/" in out
     assert "open.gif" not in out and "alert(" not in out
     assert home.run("show", ident)[0] == out == home.run("show", ident[:5])[0]
-    assert re.search(rf"^ *{n}    10 Nov", home.run("list")[0], re.M)  # not N any more
+    assert re.search(rf"^ *{n}   @ 10 Nov", home.run("list")[0], re.M)  # not N any more
     n, _ = number_of(home, "Rechnung")
     out, _ = home.run("show", n)
     assert "14 × Körnerbrötchen" in out
@@ -383,7 +383,7 @@ def see_show(home):
     see_save(home, n)
     n, _ = number_of(home, "begin with a dot")
     assert "\n.\n..\n...\n" in home.run("show", n)[0]
-    raw = home.run("show", "--raw", n)[0].encode()
+    raw = home.run("show", "--source", n)[0].encode()
     assert strip_trace(raw) == open(SAMPLES[9], "rb").read()
     n, _ = number_of(home, "book about letters")
     out, _ = home.run("show", n)
