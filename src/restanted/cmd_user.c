@@ -128,6 +128,32 @@ static int set_disabled(const struct order *o, bool disabled, struct rs_err *err
 	return rc;
 }
 
+static void print_text(const struct rs_user *u)
+{
+	(void)printf("%s%s%s%s", u->name, u->disabled ? " disabled" : "", u->pop3 ? "" : " pop3=no",
+		u->smtp ? "" : " smtp=no");
+	for (const char *p = u->rules; p && *p; p++)
+		(void)putchar(*p == '\n' ? ' ' : *p);
+	if (u->maildir)
+		(void)printf(" maildir=%s", u->maildir);
+	if (u->apps)
+		(void)printf(" app-passwords=%u", g_strv_length(u->apps));
+	(void)putchar('\n');
+}
+
+static int set_keys(const struct order *o, struct rs_err *err)
+{
+	int rc = rs_userdb_set_keys(o->conf->users, o->name, o->keys, err);
+	struct rs_user *u = NULL;
+
+	if (rc == 0)
+		rc = rs_userdb_find_now(o->conf, o->name, &u, err);
+	if (rc == 0)
+		print_text(u);
+	rs_user_free(u);
+	return rc;
+}
+
 static int disable(const struct order *o, struct rs_err *err)
 {
 	return set_disabled(o, true, err);
@@ -145,19 +171,6 @@ static int remove_user(const struct order *o, struct rs_err *err)
 	if (rc == 0)
 		(void)printf("%s removed; the mail stays where it is\n", o->name);
 	return rc;
-}
-
-static void print_text(const struct rs_user *u)
-{
-	(void)printf("%s%s%s%s", u->name, u->disabled ? " disabled" : "", u->pop3 ? "" : " pop3=no",
-		u->smtp ? "" : " smtp=no");
-	for (const char *p = u->rules; p && *p; p++)
-		(void)putchar(*p == '\n' ? ' ' : *p);
-	if (u->maildir)
-		(void)printf(" maildir=%s", u->maildir);
-	if (u->apps)
-		(void)printf(" app-passwords=%u", g_strv_length(u->apps));
-	(void)putchar('\n');
 }
 
 static void json_apps(JsonBuilder *b, char *const *apps)
@@ -254,8 +267,9 @@ static const struct {
 	const char *what;
 	int (*run)(const struct order *o, struct rs_err *err);
 } orders[] = {
-	{"add", add}, {"password", password}, {"disable", disable}, {"enable", enable},
-	{"list", list}, {"remove", remove_user}, {"card", card}, /* cmd_card.c */
+	{"add", add}, {"password", password}, {"set", set_keys}, {"disable", disable},
+	{"enable", enable}, {"list", list}, {"remove", remove_user},
+	{"card", card}, /* cmd_card.c */
 };
 
 static int run(struct order *o, const char *what, const char *address, struct rs_err *err)
@@ -317,12 +331,18 @@ static int check_and_run(struct order *o, const char *file, int argc, char **arg
 	struct rs_err err;
 	int rc;
 
-	if (argc < 2 || argc > 3 || !is_order(argv[1]))
-		return cmd_usage(
-			"user add|password|disable|enable|list|remove|card [ADDRESS] is wanted");
+	bool is_set = argc > 1 && strcmp(argv[1], "set") == 0;
+
+	if (argc < 2 || (argc > 3 && !is_set) || !is_order(argv[1]))
+		return cmd_usage("user add|password|set|disable|enable|list|remove|card [ADDRESS] "
+				 "is wanted");
+	if (is_set && argc < 4)
+		return cmd_usage("user set ADDRESS KEY=VALUE… is wanted");
 	wrong = misplaced(o, argv[1]);
 	if (wrong)
 		return cmd_usage(wrong);
+	if (is_set)
+		o->keys = g_strdupv(argv + 3);
 	rc = rs_conf_load(file, &o->conf, NULL, NULL, &err);
 	if (rc == 0)
 		rc = run(o, argv[1], argc > 2 ? argv[2] : NULL, &err);
@@ -353,7 +373,7 @@ int cmd_user(int argc, char **argv)
 	int status;
 
 	if (cmd_options(&argc, &argv,
-		    "add|password|disable|enable|list|remove|card [ADDRESS] - who lives here",
+		    "add|password|set|disable|enable|list|remove|card [ADDRESS] - who lives here",
 		    entries, &file, &status))
 		status = check_and_run(&o, file, argc, argv);
 	order_finish(&o);

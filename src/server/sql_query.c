@@ -118,7 +118,7 @@ static const char *set_column(struct rs_user *u, const char *column, const char 
 		u->password = g_strdup(value);
 		return NULL;
 	}
-	if (strcmp(key, "maildir") == 0 || rs_rules_is_key(key))
+	if (strcmp(key, "maildir") == 0 || strcmp(key, "send-as") == 0 || rs_rules_is_key(key))
 		return rs_user_set(u, key, value);
 	return "is no column that we know (restanted.conf(5), [auth] query)";
 }

@@ -330,6 +330,52 @@ int rs_userdb_set_password(
 	return edit(spec, name, &e, err);
 }
 
+static void take_key(struct line *l, const char *key)
+{
+	for (guint i = l->keys->len; i-- > 0;) {
+		if (key_value(l, i, key))
+			g_ptr_array_remove_index(l->keys, i);
+	}
+}
+
+static int put_key(struct line *l, const char *text, struct rs_err *err)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "=", 2);
+	bool take = parts[0] && parts[1] && !*parts[1];
+	int rc = 0;
+
+	if (!parts[0] || !parts[1])
+		return rs_err_set(err, RS_EINVAL, "'%s' is not KEY=VALUE", text);
+	if (strcmp(parts[0], "app") == 0)
+		return rs_err_set(err, RS_EINVAL,
+			"app passwords are made by user password --app and ended by --revoke");
+	if (strcmp(parts[0], "disabled") == 0 || strcmp(parts[0], "nologin") == 0)
+		return rs_err_set(err, RS_EINVAL, "that is what user disable and user enable do");
+	if (!take || !rs_user_key_known(parts[0]))
+		rc = key_check(text, err);
+	if (rc < 0)
+		return rc;
+	take_key(l, parts[0]);
+	if (!take)
+		g_ptr_array_add(l->keys, g_strdup(text));
+	return 0;
+}
+
+static int put_keys(struct line *l, const void *arg, struct rs_err *err)
+{
+	int rc = 0;
+
+	for (char *const *k = arg; *k && rc == 0; k++)
+		rc = put_key(l, *k, err);
+	return rc;
+}
+
+int rs_userdb_set_keys(const char *spec, const char *name, char *const *keys, struct rs_err *err)
+{
+	return edit(
+		spec, name, &(struct edit){.kind = EDIT_CHANGE, .fn = put_keys, .arg = keys}, err);
+}
+
 struct disabling {
 	bool disabled;
 	bool *was;

@@ -17,6 +17,10 @@ int rs_userdb_add(const char *spec, const char *name, const char *password_field
 int rs_userdb_remove(const char *spec, const char *name, struct rs_err *err) RS_MUST_USE;
 int rs_userdb_set_password(const char *spec, const char *name, const char *password_field,
 	struct rs_err *err) RS_MUST_USE;
+/* Each "key=value" takes the place of all that the user has of this key; "key=" only takes them away, so that the
+ * default holds again. -RS_EINVAL also for keys that do nothing here, and for app= and disabled=. */
+int rs_userdb_set_keys(
+	const char *spec, const char *name, char *const *keys, struct rs_err *err) RS_MUST_USE;
 /* The key is nologin, which Dovecot knows too. *was: it was so already. */
 int rs_userdb_set_disabled(const char *spec, const char *name, bool disabled, bool *was,
 	struct rs_err *err) RS_MUST_USE;

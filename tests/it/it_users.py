@@ -118,6 +118,33 @@ def _():
         assert comes_in(s, ANNA, "secret") == ""
 
 
+@tap.case("set: keys of an account that is there, each in the place of the old one, or taken away")
+def _():
+    with rs_serve.Restanted({ANNA: "secret", BOB: "hidden"}, auth=CLEAR) as s:
+        assert done(s, "user", "set", "Anna@example.org", "quota=10M", "pop3=no", "send-as=info@example.org",
+                    "expire=30").splitlines() == ["anna@example.org pop3=no quota=10M expire=30"]
+        assert "[AUTH]" in comes_in(s, ANNA, "secret")
+        assert "send-as=info@example.org" in open(s.path("users")).read()
+        assert done(s, "user", "set", ANNA, "quota=1G:5", "pop3=", "smtp=no") == \
+            "anna@example.org smtp=no expire=30 quota=1G:5\n"
+        assert comes_in(s, ANNA, "secret") == ""
+        for n in range(6):
+            code = rcpt(s, ANNA)[0] if n == 5 else (s.deliver(ANNA, [b"Subject: x\n\nx\n"]), 250)[1]
+            assert code == 250
+        before = open(s.path("users")).read()
+        for args, words in ((["quotta=1G"], "no key of an account"), (["quota=lots"], "quota=lots"), (["quota"], "KEY=VALUE"),
+                            (["pop3=no", "view=never"], "view=never"), (["app=x,y,z"], "--app"),
+                            (["disabled=yes"], "user disable"), (["quotta="], "no key of an account"), (["maildir=x"], "maildir")):
+            out = ctl(s, "user", "set", ANNA, *args)
+            assert out.returncode == 65 and words in out.stderr, (args, out)
+        assert ctl(s, "user", "set", ANNA).returncode == 64
+        assert ctl(s, "user", "set", "nobody@example.org", "quota=1G").returncode == 67
+        assert open(s.path("users")).read() == before
+        done(s, "user", "set", ANNA, "smtp=", "expire=", "quota=")
+        assert open(s.path("users")).read().splitlines()[0].split("::::::")[1] == "send-as=info@example.org"
+        assert comes_in(s, BOB, "hidden") == ""
+
+
 @tap.case("orders that cannot be are refused by name, and nothing is changed")
 def _():
     with rs_serve.Restanted({ANNA: "secret"}, auth=CLEAR) as s:

@@ -40,6 +40,31 @@ static void sql__what_strangers_say_is_a_parameter(void **state)
 	}
 }
 
+static void sql__columns_are_the_keys_of_a_user(void **state)
+{
+	static PGresAttDesc columns[] = {
+		{.name = (char *)(uintptr_t) "password", .typid = 25, .typlen = -1},
+		{.name = (char *)(uintptr_t) "send_as", .typid = 25, .typlen = -1},
+		{.name = (char *)(uintptr_t) "expire", .typid = 25, .typlen = -1},
+		{.name = (char *)(uintptr_t) "pop3", .typid = 25, .typlen = -1},
+	};
+	static const char *const values[] = {
+		"{PLAIN}x", "info@example.org,@example.net", "30", "f"};
+	PGresult *res = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+	struct rs_user *u = NULL;
+
+	assert_true(PQsetResultAttrs(res, G_N_ELEMENTS(columns), columns));
+	for (int i = 0; i < (int)G_N_ELEMENTS(columns); i++)
+		assert_true(PQsetvalue(
+			res, 0, i, (char *)(uintptr_t)values[i], (int)strlen(values[i])));
+	assert_int_equal(rs_sql_user(res, "anna@example.org", &u, NULL), 0);
+	assert_string_equal(u->senders, values[1]);
+	assert_string_equal(u->rules, "\nexpire=30");
+	assert_false(u->pop3);
+	rs_user_free(u);
+	PQclear(res);
+}
+
 static void sql__a_uri_tells_its_ports_and_errors_no_password(void **state)
 {
 	static const struct {
@@ -77,6 +102,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sql__what_strangers_say_is_a_parameter),
+		cmocka_unit_test(sql__columns_are_the_keys_of_a_user),
 		cmocka_unit_test(sql__a_uri_tells_its_ports_and_errors_no_password),
 	};
 
