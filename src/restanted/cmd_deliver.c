@@ -44,8 +44,15 @@ static int deliver(
 	const char *mailbox, const struct rs_conf *conf, const char *head, struct rs_err *err)
 {
 	struct rs_deliv *d = NULL;
-	struct rs_dest dest;
-	int rc = rs_dest_open(rs_fs_posix(), mailbox, &conf->rules, &dest, err);
+	struct rs_mailbox box;
+	struct rs_dest dest = {.m = NULL};
+	int rc = rs_mailbox_parse(mailbox, &conf->rules, &box, err);
+
+	if (rc == 0)
+		rc = mailbox_become_owner(box.path, conf->user, err);
+	rs_mailbox_finish(&box);
+	if (rc == 0)
+		rc = rs_dest_open(rs_fs_posix(), mailbox, &conf->rules, &dest, err);
 
 	if (rc == 0)
 		rc = rs_deliv_begin(dest.m, NULL, &d, err);

@@ -54,7 +54,7 @@ static int take(
 			(void)printf("copy what is missing first and run this again: clients take "
 				     "what is not "
 				     "here for deleted\n");
-		rc = t.refused->len ? RS_EXIT_DATA : RS_EXIT_OK;
+		rc = t.refused->len || t.not_here ? RS_EXIT_DATA : RS_EXIT_OK;
 	}
 	rs_uidl_taken_finish(&t);
 	return rc;
@@ -122,7 +122,7 @@ static int run(const struct options *o, const char *verb, const char *conf_file,
 			address);
 	if (rc == 0) {
 		rs_uidl_read_heads(&l);
-		rc = mailbox_become_owner(box.path, err);
+		rc = mailbox_become_owner(box.path, NULL, err);
 	}
 	if (rc == 0)
 		rc = strcmp(verb, "diff") == 0 ? diff(o, path, &l, err) : take(o, path, &l, err);

@@ -272,7 +272,7 @@ static int run(struct what *w, const char *verb, const char *conf_file, struct r
 	if (rc == 0)
 		rc = mailbox_of(conf, w->address, &w->box, err);
 	if (rc == 0)
-		rc = mailbox_become_owner(w->box.path, err);
+		rc = mailbox_become_owner(w->box.path, NULL, err);
 	if (rc == 0 && fn != list && !g_file_test(w->box.path, G_FILE_TEST_IS_DIR)) {
 		(void)fprintf(w->json ? stderr : stdout, "no folder yet: an empty mailbox\n");
 		rc = told(w, RS_EXIT_OK);

@@ -5,6 +5,7 @@
 #include "server/autoconfig.h"
 #include "server/master.h"
 #include "server/oauth.h"
+#include "server/role.h"
 #include "server/tls.h"
 #include "server/userdb.h"
 
@@ -78,6 +79,8 @@ int cmd_check_config(int argc, char **argv)
 		    NULL, &file, &status))
 		return status;
 	rc = rs_conf_load(file, &conf, NULL, NULL, &err);
+	if (rc == 0)
+		rc = rs_role_check_names(conf, &err);
 	if (rc == 0)
 		rc = rs_tls_check(conf, &err);
 	if (rc == 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "maildir/subfolder.h"
+#include "server/role.h"
 #include "server/userdb.h"
 
 int mailbox_text_of(const struct rs_conf *conf, const char *address, bool delivery, char **out,
@@ -70,19 +71,28 @@ GPtrArray *mailbox_folders(const char *root)
 	return all;
 }
 
-int mailbox_become_owner(const char *root, struct rs_err *err)
+int mailbox_become_owner(const char *root, const char *user, struct rs_err *err)
 {
-	struct stat st;
+	struct stat st = {.st_uid = 0};
+	uid_t uid;
+	gid_t gid;
 
 	if (geteuid() != 0)
 		return 0;
-	if (stat(root, &st) < 0)
-		return errno == ENOENT ? 0
-				       : rs_err_set(err, RS_EIO, "%s: %s", root, g_strerror(errno));
-	if (st.st_uid == 0)
+	if (stat(root, &st) < 0 && errno != ENOENT)
+		return rs_err_set(err, RS_EIO, "%s: %s", root, g_strerror(errno));
+	uid = st.st_uid;
+	gid = st.st_gid;
+	if (uid == 0 && user) {
+		int rc = rs_role_user(user, &uid, &gid, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (uid == 0)
 		return 0;
-	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
+	if (setgroups(0, NULL) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
 		return rs_err_set(err, RS_EROFS, "cannot become user %u, who owns %s: %s",
-			(unsigned)st.st_uid, root, g_strerror(errno));
+			(unsigned)uid, root, g_strerror(errno));
 	return 0;
 }

@@ -22,7 +22,8 @@ char *mailbox_folder(const struct rs_mailbox *box);
 GPtrArray *mailbox_folders(const char *root);
 
 /* Started as root: be who owns the mailbox from here on, so that nothing in it comes to belong to root, and no
- * link in it can make root write elsewhere. */
-int mailbox_become_owner(const char *root, struct rs_err *err) RS_MUST_USE;
+ * link in it can make root write elsewhere. Where nobody but root does, or it is not there yet: be `user`
+ * ([server] user), or with NULL who we are. */
+int mailbox_become_owner(const char *root, const char *user, struct rs_err *err) RS_MUST_USE;
 
 #endif

@@ -2,7 +2,6 @@
  * admin_int.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -157,20 +156,15 @@ static int admin_prepare(struct rs_proc *r, struct rs_err *err)
 {
 	struct admin *a = g_new0(struct admin, 1);
 	const struct rs_conf *c = r->conf;
-	const struct group *g = c->admin_group ? getgrnam(c->admin_group) : NULL;
 	gid_t gid;
+	int rc = c->admin_group ? rs_role_group(c->admin_group, &a->group, err) : 0;
 
 	r->arg = a;
-	a->has_group = g != NULL;
-	if (g)
-		a->group = g->gr_gid;
-	if (c->admin_group && !g)
-		return rs_err_set(err, RS_ECONFIG,
-			"[server] admin-group = %s: there is no such group; make it with: groupadd "
-			"--system %s",
-			c->admin_group, c->admin_group);
+	a->has_group = c->admin_group != NULL;
 	a->service_uid = geteuid();
-	return geteuid() == 0 ? rs_role_user(c->user, &a->service_uid, &gid, err) : 0;
+	if (rc == 0 && geteuid() == 0)
+		rc = rs_role_user(c->user, &a->service_uid, &gid, err);
+	return rc;
 }
 
 static bool admin_start(struct rs_proc *r)

@@ -120,7 +120,7 @@ int generation_new(struct master *m, uint64_t asked, struct rs_err *err)
 			GENERATIONS_MAX - 1);
 	rc = rs_conf_load(m->conf_file, &g->conf, &g->conf_text, &g->conf_text_n, err);
 	if (rc == 0)
-		rc = master_check_users(g->conf, err);
+		rc = rs_role_check_names(g->conf, err);
 	if (rc == 0 && now)
 		rc = check_kept(m, now->conf, g->conf, err);
 	if (rc == 0 && now)

@@ -109,26 +109,6 @@ static int lock_run_dir(struct master *m, const struct rs_conf *c, struct rs_err
 	return 0;
 }
 
-int master_check_users(const struct rs_conf *c, struct rs_err *err)
-{
-	const char *const names[] = {c->user, c->front_user, c->auth_user};
-	uid_t uid;
-	gid_t gid;
-	int rc = 0;
-
-	if (geteuid() != 0)
-		return 0;
-	if (!c->user)
-		return rs_err_set(err, RS_ECONFIG,
-			"started as root, but [server] user is not given; make one (useradd "
-			"--system "
-			"--no-create-home restante), let it own the mail, and write: user = "
-			"restante");
-	for (size_t i = 0; i < G_N_ELEMENTS(names) && rc == 0; i++)
-		rc = names[i] ? rs_role_user(names[i], &uid, &gid, err) : 0;
-	return rc;
-}
-
 /* The first generation, before anything runs. */
 static int prepare(struct master *m, struct rs_err *err)
 {

@@ -110,7 +110,6 @@ void generation_less(struct generation *g, struct master *m); /* a process of it
 void generation_reload(struct master *m, uint64_t asked);
 
 /* master.c */
-int master_check_users(const struct rs_conf *c, struct rs_err *err) RS_MUST_USE;
 void master_stop(struct master *m);
 
 #endif

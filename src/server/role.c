@@ -64,6 +64,39 @@ int rs_role_user(const char *text, uid_t *uid, gid_t *gid, struct rs_err *err)
 	return 0;
 }
 
+int rs_role_group(const char *name, gid_t *gid, struct rs_err *err)
+{
+	const struct group *g = getgrnam(name);
+
+	if (!g)
+		return rs_err_set(err, RS_ECONFIG,
+			"[server] admin-group = %s: there is no such group; make it with: groupadd "
+			"--system %s",
+			name, name);
+	*gid = g->gr_gid;
+	return 0;
+}
+
+int rs_role_check_names(const struct rs_conf *c, struct rs_err *err)
+{
+	const char *const names[] = {c->user, c->front_user, c->auth_user};
+	uid_t uid;
+	gid_t gid;
+	int rc = c->admin_group ? rs_role_group(c->admin_group, &gid, err) : 0;
+
+	if (geteuid() != 0 || rc < 0)
+		return rc;
+	if (!c->user)
+		return rs_err_set(err, RS_ECONFIG,
+			"started as root, but [server] user is not given; make one (useradd "
+			"--system "
+			"--no-create-home restante), let it own the mail, and write: user = "
+			"restante");
+	for (size_t i = 0; i < G_N_ELEMENTS(names) && rc == 0; i++)
+		rc = names[i] ? rs_role_user(names[i], &uid, &gid, err) : 0;
+	return rc;
+}
+
 static const char *user_of(const struct rs_proc *r)
 {
 	const struct rs_conf *c = r->conf;

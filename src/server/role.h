@@ -78,4 +78,10 @@ void rs_role_leave(struct rs_proc *r, int status);
 /* The users of [server]: "name", "name:group" or "uid:gid". 0 or -RS_ECONFIG. */
 int rs_role_user(const char *text, uid_t *uid, gid_t *gid, struct rs_err *err) RS_MUST_USE;
 
+/* admin-group of [server]. 0 or -RS_ECONFIG. */
+int rs_role_group(const char *name, gid_t *gid, struct rs_err *err) RS_MUST_USE;
+
+/* Are all names of [server] those of somebody here? Users count for nothing where we are not root. */
+int rs_role_check_names(const struct rs_conf *c, struct rs_err *err) RS_MUST_USE;
+
 #endif

@@ -74,6 +74,14 @@ static struct rs_slice base_of(struct rs_slice file)
 	return rs_slice_sub(file, 0, rs_slice_find(file, ':'));
 }
 
+/* As restanted mailbox list names it: new/ or cur/ in front. */
+static struct rs_slice without_folder(struct rs_slice file)
+{
+	size_t n = rs_slice_find(file, '/');
+
+	return n < file.n ? rs_slice_sub(file, n + 1, file.n) : file;
+}
+
 /* --- how UIDs are made --------------------------------------------------------------------- */
 
 struct values {
@@ -435,7 +443,7 @@ int rs_uidl_file(struct rs_slice text, struct rs_uidl_list *out, struct rs_err *
 				"line %u is not 'UID' or 'UID FILE': a UID holds visible ASCII "
 				"only",
 				n);
-		(void)rs_uidl_list_add(out, uid, base_of(line));
+		(void)rs_uidl_list_add(out, uid, base_of(without_folder(line)));
 	}
 	return 0;
 }

@@ -345,7 +345,7 @@ def _():
         s.deliver(USER, [b"Subject: %d\n\n" % i for i in range(6)])
         names = sorted(os.listdir(os.path.join(box(s), "new")))
         with open(s.path("list"), "w") as f:
-            f.write("# from qmail\n" + "".join(f"old-{i} {names[i]}\n" for i in (3, 1, 2)))
+            f.write("# from qmail\n" + "".join(f"old-{i} {'new/' if i == 1 else ''}{names[i]}\n" for i in (3, 1, 2)))
         restanted(s, "import", "uidl", "--from", "uidl-file:" + s.path("list"), USER)
         assert [u for _, u in listing(s.pop3_port)][:3] == ["old-3", "old-1", "old-2"]
         with open(s.path("list"), "w") as f:
@@ -356,6 +356,10 @@ def _():
         pop = poplib.POP3("127.0.0.1", s.pop3_port, timeout=60)
         pop.user(USER)
         pop.pass_(PASSWORD)
+        with open(s.path("list"), "a") as f:
+            f.write("old-9 nowhere\n")
+        out = restanted(s, "import", "uidl", "--dry-run", "--from", "uidl-file:" + s.path("list"), USER, status=65)
+        assert "1 messages of it are not here" in out, out
         code = subprocess.run([rs_serve.program("restanted"), "import", "-c", s.conf, "uidl", "--from",
                                "uidl-file:" + s.path("list"), USER], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE).returncode
