@@ -29,6 +29,7 @@ static void exchange_free(gpointer p)
 	rs_sasl_server_destroy(&e->sasl);
 	rs_user_free(e->user);
 	g_free(e->channel);
+	g_free(e->tried);
 	g_free(e);
 }
 

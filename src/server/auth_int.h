@@ -40,8 +40,9 @@ struct auth_exchange {
 	uint64_t session;
 	uint64_t serial;
 	enum rs_service service;
-	uint64_t source;              /* where it comes from (auth_delay.h) … */
-	uint64_t account;             /* … and whose login it would be; 0: not known yet */
+	uint64_t source;  /* where it comes from (auth_delay.h) … */
+	uint64_t account; /* … and whose login it would be; 0: not known yet */
+	char *tried;      /* … by name, for the log; NULL: not known, or no name of a user */
 	struct rs_sasl_server *sasl;  /* NULL: not SASL */
 	struct rs_user *user;         /* SCRAM: who comes in when it is proven */
 	struct auth_channel *channel; /* what CHANNEL told before; NULL: nothing */

@@ -43,16 +43,18 @@ void auth_account(struct auth_exchange *e, struct rs_slice given)
 {
 	char name[256];
 
-	e->account = rs_user_name_clean(given, name) == 0 ? rs_counts_user(name) : 1;
+	g_clear_pointer(&e->tried, g_free);
+	if (rs_user_name_clean(given, name) == 0)
+		e->tried = g_strdup(name);
+	e->account = e->tried ? rs_counts_user(name) : 1;
 }
 
 static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_pop3_code code)
 {
 	struct rs_link *l = r->fronts[front];
-	uint32_t delay_ms =
-		code == RS_POP3_CODE_AUTH
-			? delay_of(r->arg, auth_exchange_find(r->arg, front, session), false)
-			: 0;
+	struct auth_exchange *e = auth_exchange_find(r->arg, front, session);
+	uint32_t delay_ms = code == RS_POP3_CODE_AUTH ? delay_of(r->arg, e, false) : 0;
+	g_autofree char *tried = e ? g_steal_pointer(&e->tried) : NULL;
 
 	auth_exchange_forget(r->arg, front, session);
 	if (!l)
@@ -61,7 +63,7 @@ static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_
 	rs_link_u64(l, session);
 	rs_link_u8(l, (uint8_t)code);
 	rs_link_u32(l, delay_ms);
-	rs_link_octets(l, rs_slice(NULL, 0));
+	rs_link_octets(l, rs_slice_str(tried ? tried : ""));
 	rs_link_end(l);
 }
 

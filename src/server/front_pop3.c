@@ -289,10 +289,10 @@ static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 {
 	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
 	uint32_t delay = rs_msg_u32(m);
-	struct rs_slice text = rs_msg_octets(m);
+	struct rs_slice tried = rs_msg_octets(m);
+	g_autofree char *user = g_strndup((const char *)tried.p, tried.n);
 	struct rs_conn *c = p->sess.conn;
 
-	(void)text;
 	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS ||
 		p->wait != WAIT_LOGIN)
 		return false;
@@ -303,7 +303,8 @@ static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 		return true;
 	}
 	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(p->sess.id), "peer", c->peer_text,
-		"user", p->user, "held-back-ms", delay ? rs_log_num(delay) : NULL, NULL);
+		"user", *user ? user : p->user, "held-back-ms", delay ? rs_log_num(delay) : NULL,
+		NULL);
 	if (delay == 0) {
 		refuse(p, RS_POP3_CODE_AUTH, NULL);
 		return true;

@@ -163,8 +163,9 @@ static bool on_refused(struct sasl *p, struct request *r, struct rs_msg_in *m)
 {
 	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
 	uint32_t delay = rs_msg_u32(m);
+	struct rs_slice tried = rs_msg_octets(m);
+	g_autofree char *user = g_strndup((const char *)tried.p, tried.n);
 
-	(void)rs_msg_octets(m);
 	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS || r->held_back)
 		return false;
 	rs_stats_login(r->mech,
@@ -174,8 +175,8 @@ static bool on_refused(struct sasl *p, struct request *r, struct rs_msg_in *m)
 		return true;
 	}
 	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(r->sess.id), "txn",
-		rs_log_txn(r->sess.id), "peer", r->peer, "held-back-ms",
-		delay ? rs_log_num(delay) : NULL, NULL);
+		rs_log_txn(r->sess.id), "peer", r->peer, "user", *user ? user : NULL,
+		"held-back-ms", delay ? rs_log_num(delay) : NULL, NULL);
 	if (delay == 0) {
 		fail(p, r, false);
 		return true;

@@ -100,9 +100,10 @@ static bool on_refused(struct mail *p, struct rs_msg_in *m)
 {
 	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
 	uint32_t delay = rs_msg_u32(m);
+	struct rs_slice tried = rs_msg_octets(m);
+	g_autofree char *user = g_strndup((const char *)tried.p, tried.n);
 	struct rs_conn *c = p->txn.conn;
 
-	(void)rs_msg_octets(m);
 	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS ||
 		p->login_state != MAIL_LOGIN_ASKED)
 		return false;
@@ -114,7 +115,8 @@ static bool on_refused(struct mail *p, struct rs_msg_in *m)
 		return true;
 	}
 	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(p->login.id), "peer", c->peer_text,
-		"held-back-ms", delay ? rs_log_num(delay) : NULL, NULL);
+		"user", *user ? user : NULL, "held-back-ms", delay ? rs_log_num(delay) : NULL,
+		NULL);
 	if (delay == 0) {
 		refuse(p);
 		return true;

@@ -74,7 +74,7 @@ enum rs_msg_type {
 	/* auth -> front */
 	RS_MSG_CHALLENGE, /* u64 session, octets challenge */
 	RS_MSG_REFUSED, /* u64 session, u8 code (enum rs_pop3_code), u32 milliseconds to hold it back,
-	                   octets text (may be empty) */
+	                   octets user (whose login it would have been; empty: not known) */
 	RS_MSG_RCPT_REFUSED, /* u64 session, u32 rcpt, u16 code, octets status, text */
 	/* auth -> store */
 	RS_MSG_OPEN,      /* u32 front, u64 session, octets user, mailbox */

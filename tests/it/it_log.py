@@ -53,7 +53,13 @@ def _():
                 f.readline()
                 f.write(b"AUTH PLAIN " + base64.b64encode(b"\0" + name + b"\0x") + b"\r\n")
                 f.readline()
-        until(lambda: sum(l["event"] == "disconnect" for l in lines(s)) >= len(hostile))
+        with socket.create_connection(("127.0.0.1", s.pop3_port), 30) as link:
+            f = link.makefile("rwb", buffering=0)
+            f.readline()
+            f.write(b"AUTH PLAIN " + base64.b64encode(b"\0Nobody@Example.org\0x") + b"\r\n")
+            f.readline()
+        until(lambda: sum(l["event"] == "disconnect" for l in lines(s)) >= len(hostile) + 1)
+        assert any(l["event"] == "login-refused" and l.get("user") == "nobody@example.org" for l in lines(s))
         for line in s.log_text().splitlines():
             row = json.loads(line)
             assert isinstance(row, dict) and {"time", "level", "role", "event"} <= set(row), line
