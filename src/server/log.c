@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 static const char *log_who = "restanted";
 static bool log_json;
 static int log_level = RS_LOG_INFO;
+static _Thread_local GString *gathered; /* NULL: this thread's lines are written as they come */
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -57,13 +59,16 @@ const char *rs_log_txn(uint64_t session)
 	return txn ? rs_log_num(txn) : NULL;
 }
 
-/* What a stranger said, fit for a line that programs read: UTF-8, not endless. Owned. */
-static char *tame(const char *v)
+/* What a stranger said, fit for a line that programs read: UTF-8, not endless. *owned is to be freed. */
+static const char *tame(const char *v, char **owned)
 {
 	gsize n = strnlen(v, VALUE_MAX + 1);
-	g_autofree char *cut = n > VALUE_MAX ? g_strdup_printf("%.*s...", (int)VALUE_MAX, v) : NULL;
+	g_autofree char *cut = NULL;
 
-	return g_utf8_make_valid(cut ? cut : v, -1);
+	if (n <= VALUE_MAX && g_utf8_validate(v, (gssize)n, NULL))
+		return v;
+	cut = n > VALUE_MAX ? g_strdup_printf("%.*s...", (int)VALUE_MAX, v) : NULL;
+	return *owned = g_utf8_make_valid(cut ? cut : v, -1);
 }
 
 static void add_quoted(GString *line, const char *v)
@@ -96,22 +101,38 @@ static void add_text(GString *line, const char *v)
 
 static void add_pair(GString *line, const char *key, const char *hostile)
 {
-	g_autofree char *value = tame(hostile);
+	g_autofree char *owned = NULL;
+	const char *value = tame(hostile, &owned);
 
-	if (log_json) {
-		g_string_append_printf(line, ",\"%s\":", key);
+	g_string_append(line, log_json ? ",\"" : " ");
+	g_string_append(line, key);
+	g_string_append(line, log_json ? "\":" : "=");
+	if (log_json)
 		add_quoted(line, value);
-	} else {
-		g_string_append_printf(line, " %s=", key);
+	else
 		add_text(line, value);
+}
+
+/* "2026-11-25T10:40:00": made once a second. */
+static const char *stamp_of(gint64 seconds)
+{
+	static _Thread_local char stamp[32];
+	static _Thread_local gint64 of = -1;
+
+	if (of != seconds) {
+		g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(seconds);
+		g_autofree char *text = g_date_time_format(t, "%Y-%m-%dT%H:%M:%S");
+
+		g_strlcpy(stamp, text, sizeof(stamp));
+		of = seconds;
 	}
+	return stamp;
 }
 
 static void add_head(GString *line, enum rs_log_level level, const char *event)
 {
 	gint64 now = g_get_real_time();
-	g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(now / G_USEC_PER_SEC);
-	g_autofree char *stamp = g_date_time_format(t, "%Y-%m-%dT%H:%M:%S");
+	const char *stamp = stamp_of(now / G_USEC_PER_SEC);
 	int ms = (int)(now % G_USEC_PER_SEC / 1000);
 
 	if (log_json)
@@ -121,6 +142,40 @@ static void add_head(GString *line, enum rs_log_level level, const char *event)
 	else
 		g_string_append_printf(
 			line, "%s.%03dZ %s %s %s", stamp, ms, level_names[level], log_who, event);
+}
+
+/* A log that cannot be written must not stop the mail. */
+static void put(const GString *lines)
+{
+	if (lines->len && write(STDERR_FILENO, lines->str, lines->len) < 0)
+		return;
+}
+
+void rs_log_gather(void)
+{
+	if (!gathered)
+		gathered = g_string_sized_new(PIPE_BUF);
+}
+
+void rs_log_flush(void)
+{
+	if (!gathered)
+		return;
+	put(gathered);
+	g_string_truncate(gathered, 0);
+}
+
+static void out(enum rs_log_level level, const GString *line)
+{
+	if (gathered && gathered->len + line->len > PIPE_BUF)
+		rs_log_flush();
+	if (!gathered || line->len > PIPE_BUF) {
+		put(line);
+		return;
+	}
+	g_string_append_len(gathered, line->str, (gssize)line->len);
+	if (level <= RS_LOG_WARNING)
+		rs_log_flush();
 }
 
 void rs_log(enum rs_log_level level, const char *event, ...)
@@ -144,7 +199,5 @@ void rs_log(enum rs_log_level level, const char *event, ...)
 	}
 	va_end(ap);
 	g_string_append(line, log_json ? "}\n" : "\n");
-	/* a log that cannot be written must not stop the mail */
-	if (write(STDERR_FILENO, line->str, line->len) < 0)
-		return;
+	out(level, line);
 }

@@ -422,14 +422,32 @@ void rs_role_leave(struct rs_proc *r, int status)
 	uv_stop(&r->loop);
 }
 
+static void on_wait(uv_prepare_t *h)
+{
+	rs_log_flush();
+}
+
+/* Called last of all that is done before the loop waits, because it is there first. */
+static void gather_log(struct rs_proc *r)
+{
+	rs_log_gather();
+	uv_prepare_init(&r->loop, &r->log_wait);
+	uv_prepare_start(&r->log_wait, on_wait);
+	uv_unref((uv_handle_t *)&r->log_wait);
+}
+
 int rs_role_main(const char *name)
 {
 	static struct rs_proc role; /* one a process; large */
+	bool loop;
 
 	rs_log_init(name, false, RS_LOG_INFO);
 	role.tls_fd = -1;
 	rs_sandbox_begin(RS_ROLE_CONTROL_FD + 1);
-	if (uv_loop_init(&role.loop) < 0 || fcntl(RS_ROLE_CONTROL_FD, F_GETFD) < 0 ||
+	loop = uv_loop_init(&role.loop) == 0;
+	if (loop)
+		gather_log(&role);
+	if (!loop || fcntl(RS_ROLE_CONTROL_FD, F_GETFD) < 0 ||
 		rs_link_create(&role.loop, RS_ROLE_CONTROL_FD, RS_ROLE_N, RS_ROLE_MASTER,
 			&control_ops, &role, &role.control) < 0) {
 		rs_log(RS_LOG_ERROR, "not-by-hand", "why", "roles are started by 'restanted serve'",
@@ -444,6 +462,7 @@ int rs_role_main(const char *name)
 	if (role.admin)
 		rs_link_flush(
 			role.admin); /* the last session was ended by the administrator: he is told */
+	rs_log_flush();
 	/* what the role's own memory holds goes with the process */
 	return role.exit_status;
 }

@@ -25,7 +25,8 @@ struct rs_proc {
 	uint32_t stores_n;
 	struct rs_conf *conf;
 	uint64_t master_pid;
-	uv_timer_t beat; /* tells the master that the loop turns */
+	uv_timer_t beat;       /* tells the master that the loop turns */
+	uv_prepare_t log_wait; /* log.h: rs_log_gather */
 	int tls_fd; /* fronts with TLS: certificates and keys (tls.h), else -1; closed by the role */
 	uint8_t ticket_keys[RS_TLS_KEYS_OCTETS]; /* of fronts with TLS */
 	struct rs_link *control;

@@ -93,6 +93,73 @@ static void log__an_id_is_that_of_the_connection(void **state)
 	assert_string_equal(rs_log_txn(conn + RS_MSG_TXN_MASK), "1048575");
 }
 
+/* What is in the file that stands in for the log. */
+static char *so_far(int file)
+{
+	char *text = g_malloc0(65536);
+
+	assert_true(pread(file, text, 65535, 0) >= 0);
+	return text;
+}
+
+static unsigned lines_in(const char *text)
+{
+	unsigned n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void *in_a_thread(void *arg)
+{
+	rs_log(RS_LOG_INFO, "of-a-worker", NULL);
+	return NULL;
+}
+
+/* Lines of one turn leave together, in order; nobody waits for what must be seen; no piece is longer than a
+ * pipe takes whole; other threads are not concerned. */
+static void log__lines_gather_until_flushed(void **state)
+{
+	int file = memfd_create("log", MFD_CLOEXEC);
+	int real = dup(STDERR_FILENO);
+	g_autofree char *value = g_strnfill(500, 'x');
+	g_autofree char *none = NULL;
+	g_autofree char *worker = NULL;
+	g_autofree char *flushed = NULL;
+	g_autofree char *warned = NULL;
+	g_autofree char *much = NULL;
+
+	rs_log_init("front7", false, RS_LOG_INFO);
+	assert_true(dup2(file, STDERR_FILENO) >= 0);
+	rs_log_gather();
+	rs_log(RS_LOG_INFO, "first", NULL);
+	rs_log(RS_LOG_INFO, "second", NULL);
+	none = so_far(file);
+	g_thread_join(g_thread_new("worker", in_a_thread, NULL));
+	worker = so_far(file);
+	rs_log_flush();
+	rs_log_flush();
+	flushed = so_far(file);
+	rs_log(RS_LOG_INFO, "third", NULL);
+	rs_log(RS_LOG_WARNING, "fourth", NULL);
+	warned = so_far(file);
+	for (int i = 0; i < 9; i++)
+		rs_log(RS_LOG_INFO, "much", "x", value, NULL);
+	much = so_far(file);
+	rs_log_flush();
+	assert_true(dup2(real, STDERR_FILENO) >= 0);
+	close(real);
+	close(file);
+	assert_string_equal(none, "");
+	assert_int_equal(lines_in(worker), 1);
+	assert_int_equal(lines_in(flushed), 3);
+	assert_true(strstr(flushed, "first") < strstr(flushed, "second"));
+	assert_int_equal(lines_in(warned), 5);
+	assert_true(strstr(warned, "third") < strstr(warned, "fourth"));
+	assert_int_equal(lines_in(much), 5 + 7); /* 7 of 540 octets are a piece; the others wait */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +167,7 @@ int main(void)
 		cmocka_unit_test(log__text_is_one_line_too),
 		cmocka_unit_test(log__a_long_value_is_cut),
 		cmocka_unit_test(log__an_id_is_that_of_the_connection),
+		cmocka_unit_test(log__lines_gather_until_flushed),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
