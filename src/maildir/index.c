@@ -108,9 +108,34 @@ int rs_index_take(uint8_t *octets, size_t n, struct rs_index *out)
 	return 0;
 }
 
+GBytes *rs_index_bytes(struct rs_index *x)
+{
+	if (!x->shared)
+		x->shared = g_bytes_new_take(x->octets, x->n);
+	return g_bytes_ref(x->shared);
+}
+
+int rs_index_of_bytes(GBytes *octets, struct rs_index *out)
+{
+	struct rs_index x = {.shared = octets};
+
+	/* never written to: see `shared` */
+	x.octets = (uint8_t *)(uintptr_t)g_bytes_get_data(octets, &x.n);
+	if (!lay_out(&x) || rs_drop_open(x.image, &x.table) < 0) {
+		rs_index_finish(&x);
+		*out = x;
+		return -RS_ECORRUPT;
+	}
+	*out = x;
+	return 0;
+}
+
 void rs_index_finish(struct rs_index *x)
 {
-	g_free(x->octets);
+	if (x->shared)
+		g_bytes_unref(x->shared);
+	else
+		g_free(x->octets);
 	*x = (struct rs_index){.n = 0};
 }
 

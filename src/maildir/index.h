@@ -9,6 +9,8 @@
 #ifndef RS_MAILDIR_INDEX_H
 #define RS_MAILDIR_INDEX_H
 
+#include <glib.h>
+
 #include "maildir/folder.h"
 #include "proto/drop.h"
 
@@ -43,6 +45,7 @@ struct rs_index_head {
 
 struct rs_index {
 	uint8_t *octets; /* owned; NULL: none */
+	GBytes *shared; /* they are others' too (recent.h) and must not be changed; NULL: ours alone */
 	size_t n;
 	struct rs_index_head *head; /* these point into it */
 	const struct rs_index_row *rows;
@@ -55,6 +58,11 @@ struct rs_index {
 /* Take `octets` (g_malloc'ed, any content) as an index. -RS_ECORRUPT: freed, *out is empty. */
 int rs_index_take(uint8_t *octets, size_t n, struct rs_index *out) RS_MUST_USE;
 void rs_index_finish(struct rs_index *x);
+
+/* The octets, for others to hold too; `x` shares them from now on. The caller's reference. */
+GBytes *rs_index_bytes(struct rs_index *x);
+/* An index out of such octets. Takes the reference. -RS_ECORRUPT as above. */
+int rs_index_of_bytes(GBytes *octets, struct rs_index *out) RS_MUST_USE;
 
 /* An index with room for these parts; rows, scan, names and image are the caller's to fill through
  * the pointers, then rs_index_seal makes it whole. */

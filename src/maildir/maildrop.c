@@ -13,9 +13,10 @@
 
 #include "maildir/intent.h"
 #include "maildir/lock.h"
+#include "maildir/recent.h"
 #include "maildir/rows.h"
 
-#define KEPT_MIN 64u /* a folder with fewer messages is read as fast as an index of it */
+#define KEPT_MIN 64u /* a folder with fewer messages is read as fast as a file about it */
 
 /* A folder that changed less than this before it was read may change again without its time telling:
  * times are as coarse as the kernel's tick, on old file systems as two seconds. */
@@ -128,19 +129,38 @@ static bool read_changes(struct rs_maildrop *d, const struct rs_index *old,
 	return ok;
 }
 
-/* For the next session, where that saves it anything. */
-static void keep(struct rs_maildrop *d, bool had_one)
+/* For the next session: of a large folder as a file, of a small one in memory. */
+static void keep(struct rs_maildrop *d, bool had_file)
 {
 	struct rs_index *x = &d->index;
-	bool good = x->head->rows_n >= KEPT_MIN;
+	bool large = x->head->rows_n >= KEPT_MIN;
+	bool good = rs_stamp_known(&x->head->cur) && rs_stamp_known(&x->head->new);
 
-	for (uint32_t i = 0; good && i < x->head->rows_n; i++)
-		good = x->rows[i].size != UINT64_MAX; /* else try it again next time */
 	x->head->uidlist = stamp_of(d->m, RS_UIDLIST_NAME);
-	if (good)
+	if (!large && good)
+		good = d->m->fs == rs_fs_posix();
+	for (uint32_t i = 0; i < x->head->rows_n && (large || good); i++) {
+		if (x->rows[i].size == UINT64_MAX) /* try it again next time */
+			large = good = false;
+	}
+	if (large)
 		rs_index_save(d->m, x);
-	else if (had_one)
+	else if (had_file)
 		(void)d->m->fs->unlink(d->m->fs->ctx, d->m->root_fd, RS_INDEX_NAME);
+	if (!large && good)
+		rs_recent_put(d->m->path, d->m->root_fd, x);
+	else
+		rs_recent_forget(d->m->path);
+}
+
+/* What was kept. *file: it was in the folder. */
+static bool kept(const struct rs_maildrop *d, struct rs_index *old, bool *file)
+{
+	bool quick;
+
+	if (d->m->fs == rs_fs_posix() && rs_recent_get(d->m->path, old, &quick))
+		return true;
+	return *file = rs_index_load(d->m, old) == 0;
 }
 
 static int load(struct rs_maildrop *d, struct rs_err *err)
@@ -151,10 +171,11 @@ static int load(struct rs_maildrop *d, struct rs_err *err)
 	struct rs_stamp uidlist = stamp_of(d->m, RS_UIDLIST_NAME);
 	struct rs_index old = {.n = 0};
 	struct rs_stamp now;
+	bool file = false;
 
 	if (rc < 0)
 		return rc;
-	if (rs_index_load(d->m, &old) == 0 && uidlist_same(&old, &uidlist)) {
+	if (kept(d, &old, &file) && uidlist_same(&old, &uidlist)) {
 		if (rs_stamp_eq(&old.head->cur, &cur) && rs_stamp_eq(&old.head->new, &new)) {
 			d->index = old;
 			return 0;
@@ -171,7 +192,7 @@ static int load(struct rs_maildrop *d, struct rs_err *err)
 		stamp_trust(&new, &now);
 		d->index.head->cur = cur;
 		d->index.head->new = new;
-		keep(d, old.octets != NULL);
+		keep(d, file);
 	}
 	rs_index_finish(&old);
 	return rc;
@@ -217,6 +238,43 @@ int rs_maildrop_open_of(const struct rs_fs *fs, const char *path, const char *ac
 	else
 		*out = d;
 	return rc;
+}
+
+/* Nothing is to be finished first, and the folder is as the index tells it. */
+static bool stands(const struct rs_maildrop *d)
+{
+	const struct rs_index *x = &d->index;
+	struct rs_stamp cur = stamp_of(d->m, "cur");
+	struct rs_stamp new = stamp_of(d->m, "new");
+	struct rs_stamp uidlist = stamp_of(d->m, RS_UIDLIST_NAME);
+	struct stat st;
+
+	return rs_stamp_eq(&x->head->cur, &cur) && rs_stamp_eq(&x->head->new, &new) &&
+	       uidlist_same(x, &uidlist) &&
+	       fstatat(d->m->root_fd, RS_INTENT_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT;
+}
+
+bool rs_maildrop_open_quick(const char *path, struct rs_maildrop **out)
+{
+	struct rs_index index;
+	struct rs_maildrop *d;
+	bool quick;
+
+	if (!rs_recent_get(path, &index, &quick))
+		return false;
+	d = g_new0(struct rs_maildrop, 1);
+	d->lock_fd = -1;
+	d->account = g_strdup(path);
+	d->index = index;
+	if (!quick || rs_maildir_open(rs_fs_posix(), path, RS_MAILDIR_LAZY, &d->m, NULL) < 0 ||
+		rs_maildir_lock(d->m, &d->lock_fd, NULL) < 0 || !stands(d)) {
+		rs_maildrop_destroy(&d);
+		return false;
+	}
+	d->m->flags |= RS_MAILDIR_CREATE;
+	*out = d;
+	return true;
 }
 
 void rs_maildrop_destroy(struct rs_maildrop **dp)

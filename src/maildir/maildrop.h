@@ -29,6 +29,9 @@ int rs_maildrop_open(const struct rs_fs *fs, const char *path, struct rs_maildro
 /* A folder of the mailbox at `account`, where subfolders are and quota is counted. */
 int rs_maildrop_open_of(const struct rs_fs *fs, const char *path, const char *account,
 	struct rs_maildrop **out, struct rs_err *err) RS_MUST_USE;
+/* The same for the loop's thread, where it cannot take long: a small folder on a file system of this machine that
+ * was open lately and has not changed since (recent.h). False: open it on a worker thread. */
+bool rs_maildrop_open_quick(const char *path, struct rs_maildrop **out);
 /* Gives up the lock; deletes nothing that was not decided. NULL is fine; sets NULL. */
 void rs_maildrop_destroy(struct rs_maildrop **d);
 

@@ -220,12 +220,10 @@ static int drops_open(struct rs_shown *s, const struct rs_shown_how *how, struct
 	return rc;
 }
 
-int rs_shown_open(const struct rs_fs *fs, const struct rs_shown_how *how, struct rs_shown **out,
-	struct rs_err *err)
+static struct rs_shown *shown_new(const struct rs_fs *fs, const struct rs_shown_how *how)
 {
 	const struct rs_rules *r = how->rules;
 	struct rs_shown *s = g_new0(struct rs_shown, 1);
-	int rc;
 
 	s->fs = fs;
 	s->account = g_strdup(how->account);
@@ -233,7 +231,29 @@ int rs_shown_open(const struct rs_fs *fs, const struct rs_shown_how *how, struct
 	if (*r->kept_folder &&
 		!(how->folder && g_ascii_strcasecmp(how->folder, r->kept_folder) == 0))
 		s->keep = g_strdup(r->kept_folder);
-	rc = drops_open(s, how, err);
+	return s;
+}
+
+bool rs_shown_open_quick(const struct rs_shown_how *how, struct rs_shown **out)
+{
+	const struct rs_rules *r = how->rules;
+	struct rs_maildrop *drop;
+
+	if (how->folder || r->junk == RS_JUNK_SHOW || r->view.kind != RS_VIEW_ALL ||
+		r->expire_days || !rs_maildrop_open_quick(how->account, &drop))
+		return false;
+	*out = shown_new(rs_fs_posix(), how);
+	(*out)->drop = drop;
+	return true;
+}
+
+int rs_shown_open(const struct rs_fs *fs, const struct rs_shown_how *how, struct rs_shown **out,
+	struct rs_err *err)
+{
+	const struct rs_rules *r = how->rules;
+	struct rs_shown *s = shown_new(fs, how);
+	int rc = drops_open(s, how, err);
+
 	if (rc == 0 && (s->junk || r->view.kind != RS_VIEW_ALL)) {
 		s->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
 		rows_merge(s);

@@ -31,6 +31,8 @@ struct rs_shown;
 /* As rs_maildrop_open; `how` is not used behind the call. */
 int rs_shown_open(const struct rs_fs *fs, const struct rs_shown_how *how, struct rs_shown **out,
 	struct rs_err *err) RS_MUST_USE;
+/* As rs_maildrop_open_quick. */
+bool rs_shown_open_quick(const struct rs_shown_how *how, struct rs_shown **out);
 /* Gives up the locks; deletes nothing that was not decided. NULL is fine; sets NULL. */
 void rs_shown_destroy(struct rs_shown **s);
 

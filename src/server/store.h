@@ -1,7 +1,7 @@
 /* store - what keeps the mail, behind one asynchronous interface: Maildir, memory, later RADOS.
  *
- * Rules: all calls and callbacks on the loop thread; a callback comes exactly once and never from
- * inside the call that asked for it; octets passed in belong to the caller until the callback;
+ * Rules: all calls and callbacks on the loop thread; a callback comes exactly once and, that of
+ * open apart, never from inside the call that asked for it; octets passed in belong to the caller until the callback;
  * nothing is asked of a drop or delivery whose close/abort was called, and no callback of it comes
  * after that. One conformance suite (tests/unit/server/test_store.c) runs over every store.
  *

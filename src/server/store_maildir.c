@@ -200,6 +200,14 @@ static void drop_free(void *p)
 	g_free(d);
 }
 
+static struct rs_shown_how how_of(const struct rs_mailbox *box)
+{
+	return (struct rs_shown_how){.account = box->path,
+		.folder = box->folder,
+		.rules = &box->rules,
+		.now_s = g_get_real_time() / G_USEC_PER_SEC};
+}
+
 static void open_work(struct job *j)
 {
 	struct rs_store_drop *d = j->owner;
@@ -209,10 +217,7 @@ static void open_work(struct job *j)
 
 	j->rc = rs_mailbox_parse(d->mailbox, defaults, &box, &j->err);
 	if (j->rc == 0) {
-		const struct rs_shown_how how = {.account = box.path,
-			.folder = box.folder,
-			.rules = &box.rules,
-			.now_s = g_get_real_time() / G_USEC_PER_SEC};
+		const struct rs_shown_how how = how_of(&box);
 
 		j->rc = rs_shown_open(rs_fs_posix(), &how, &d->drop, &j->err);
 	}
@@ -233,19 +238,39 @@ static void open_done(struct job *j)
 	j->cb.open(j->arg, store_err(j->rc), j->rc < 0 ? NULL : d, why(j));
 }
 
+/* Without a worker, where that is sure to be quick. */
+static bool open_here(struct rs_store_drop *d)
+{
+	struct rs_mailbox box;
+	bool ok = rs_mailbox_parse(d->mailbox, &d->store->rules, &box, NULL) == 0;
+
+	if (ok) {
+		const struct rs_shown_how how = how_of(&box);
+
+		ok = rs_shown_open_quick(&how, &d->drop);
+	}
+	rs_mailbox_finish(&box);
+	return ok;
+}
+
 static void maildir_open(struct rs_store *s, const char *mailbox, rs_store_open_cb cb, void *arg)
 {
 	struct rs_store_drop *d = g_new0(struct rs_store_drop, 1);
-	struct job *j = job_new(d, open_work, open_done, arg);
 	struct rs_store_drop *before;
+	struct job *j;
 
 	d->q.loop = ((struct maildir_store *)s)->loop;
 	d->q.owner = d;
 	d->q.free_owner = drop_free;
 	d->store = (struct maildir_store *)s;
 	d->mailbox = g_strdup(mailbox);
-	j->cb.open = cb;
 	before = g_hash_table_lookup(d->store->closing, mailbox);
+	if (!before && open_here(d)) {
+		cb(arg, RS_STORE_OK, d, NULL);
+		return;
+	}
+	j = job_new(d, open_work, open_done, arg);
+	j->cb.open = cb;
 	g_queue_push_tail(&d->q.waiting, j);
 	if (before && !before->behind)
 		before->behind = d;

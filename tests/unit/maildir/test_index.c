@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "maildir/index.h"
+#include "maildir/intent.h"
 #include "maildir/maildrop.h"
+#include "maildir/recent.h"
 #include "maildir/rows.h"
 
 #define FIRST_N 90u /* more than the least that an index is kept for */
@@ -79,13 +81,10 @@ static void remove_index(const struct folder *f)
 }
 
 /* The table as text: size and UID a line. */
-static char *look(const struct folder *f)
+static char *look_at(struct rs_maildrop *d)
 {
-	struct rs_maildrop *d = NULL;
 	GString *text = g_string_new(NULL);
-	struct rs_err err;
 
-	assert_int_equal(rs_maildrop_open(rs_fs_posix(), f->root, &d, &err), 0);
 	for (uint32_t i = 0; i < rs_drop_n(rs_maildrop_table(d)); i++) {
 		struct rs_slice uid = rs_drop_uid(rs_maildrop_table(d), i);
 		int fd = rs_maildrop_read_open(d, i, NULL);
@@ -100,6 +99,15 @@ static char *look(const struct folder *f)
 	}
 	rs_maildrop_destroy(&d);
 	return g_string_free(text, FALSE);
+}
+
+static char *look(const struct folder *f)
+{
+	struct rs_maildrop *d = NULL;
+	struct rs_err err;
+
+	assert_int_equal(rs_maildrop_open(rs_fs_posix(), f->root, &d, &err), 0);
+	return look_at(d);
 }
 
 static void same_with_and_without(const struct folder *f)
@@ -464,9 +472,140 @@ static void uid__that_was_imported_is_not_given_to_who_has_it_as_a_name(void **s
 	teardown(&f);
 }
 
+/* --- small folders: kept in memory (recent.h) ----------------------------------------------- */
+
+static void small(struct folder *f, guint32 seed)
+{
+	setup(f, seed);
+	while (f->files->len > 20) {
+		g_autofree char *path = path_of(f, g_ptr_array_index(f->files, 20));
+
+		assert_int_equal(g_unlink(path), 0);
+		g_ptr_array_remove_index_fast(f->files, 20);
+	}
+}
+
+/* So that what it looks like now is kept. */
+static char *look_when_quiet(const struct folder *f)
+{
+	g_usleep(300000); /* until its times can be told from the next change */
+	return look(f);
+}
+
+static bool quick(const struct folder *f, char **text)
+{
+	struct rs_maildrop *d = NULL;
+
+	if (!rs_maildrop_open_quick(f->root, &d))
+		return false;
+	*text = look_at(d);
+	return true;
+}
+
+static void small_folder__is_opened_from_memory_while_it_stands(void **state)
+{
+	struct folder f;
+	struct rs_maildrop *d = NULL;
+	g_autofree char *first = NULL;
+	g_autofree char *again = NULL;
+	g_autofree char *none = NULL;
+	g_autofree char *record = NULL;
+
+	small(&f, 31);
+	assert_false(quick(&f, &none));
+	first = look_when_quiet(&f);
+	record = path_of(&f, RS_INDEX_NAME);
+	assert_false(g_file_test(record, G_FILE_TEST_EXISTS));
+	assert_true(quick(&f, &again));
+	assert_string_equal(first, again);
+	/* somebody has it */
+	assert_true(rs_maildrop_open_quick(f.root, &d));
+	assert_false(quick(&f, &none));
+	rs_maildrop_destroy(&d);
+	/* a QUIT of before is to be finished */
+	g_free(record);
+	record = path_of(&f, RS_INTENT_NAME);
+	assert_true(g_file_set_contents(record, "", 0, NULL));
+	assert_false(quick(&f, &none));
+	assert_int_equal(g_unlink(record), 0);
+	/* imported UIDs */
+	import(&f);
+	assert_false(quick(&f, &none));
+	none = look(&f);
+	assert_string_not_equal(first, none);
+	rs_recent_forget(f.root);
+	teardown(&f);
+}
+
+static void any_change__is_seen_so_in_small_folders(void **state)
+{
+	guint kept = 0;
+	struct folder f;
+
+	small(&f, 32);
+	for (guint i = 0; i < 12; i++) {
+		g_autofree char *before = look_when_quiet(&f);
+		g_autofree char *memory = NULL;
+		g_autofree char *with = NULL;
+		g_autofree char *without = NULL;
+
+		kept += quick(&f, &memory);
+		if (memory)
+			assert_string_equal(memory, before);
+		g_clear_pointer(&memory, g_free);
+		for (int k = g_rand_int_range(f.rand, 0, 3); k > 0; k--)
+			change(&f);
+		if (!quick(&f, &memory))
+			memory = look(&f);
+		with = look(&f);
+		rs_recent_forget(f.root);
+		without = look(&f);
+		assert_string_equal(memory, without);
+		assert_string_equal(with, without);
+	}
+	assert_true(kept > 6); /* it was looked at */
+	rs_recent_forget(f.root);
+	teardown(&f);
+}
+
+/* More folders than there is room for: those used last are kept. */
+static void recent__has_a_ceiling(void **state)
+{
+	struct folder f;
+	struct rs_index x;
+	struct rs_index got;
+	int fd = open("/", O_PATH | O_CLOEXEC);
+	bool at_once;
+
+	small(&f, 33);
+	g_free(look_when_quiet(&f));
+	assert_true(rs_recent_get(f.root, &x, &at_once));
+	for (guint i = 0; i <= RS_RECENT_MAX; i++) {
+		g_autofree char *path = g_strdup_printf("/%u", i);
+
+		rs_recent_put(path, fd, &x);
+		assert_true(rs_recent_get("/0", &got, &at_once));
+		assert_int_equal(got.head->rows_n, 20);
+		rs_index_finish(&got);
+	}
+	assert_false(rs_recent_get("/1", &got, &at_once));
+	assert_false(rs_recent_get(f.root, &got, &at_once));
+	for (guint i = 0; i <= RS_RECENT_MAX; i++) {
+		g_autofree char *path = g_strdup_printf("/%u", i);
+
+		rs_recent_forget(path);
+	}
+	rs_index_finish(&x);
+	close(fd);
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_folder__is_opened_from_memory_while_it_stands),
+		cmocka_unit_test(any_change__is_seen_so_in_small_folders),
+		cmocka_unit_test(recent__has_a_ceiling),
 		cmocka_unit_test(any_change__is_seen_with_an_index_as_without),
 		cmocka_unit_test(any_change__is_seen_so_with_imported_uids_too),
 		cmocka_unit_test(new_mail__is_merged_behind_imported_rows),

@@ -59,6 +59,7 @@ static void on_plain(void *arg, enum rs_store_err err, const char *why)
 static void on_open(void *arg, enum rs_store_err err, struct rs_store_drop *drop, const char *why)
 {
 	((struct box *)arg)->drop = drop;
+	((struct box *)arg)->asking = FALSE; /* of all calls, this one may answer at once */
 	answered(arg, err);
 }
 
