@@ -47,6 +47,7 @@ struct auth_exchange {
 	struct rs_user *user;         /* SCRAM: who comes in when it is proven */
 	struct auth_channel *channel; /* what CHANNEL told before; NULL: nothing */
 	bool waiting;
+	char peer[64];                       /* address of the client; "": not known */
 	char folder[RS_FOLDER_NAME_MAX + 1]; /* of user+folder; "": the main one */
 };
 

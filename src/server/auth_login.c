@@ -23,6 +23,7 @@ struct login {
 	struct rs_secret *name;  /* as given                     */
 	struct rs_secret *stamp; /* APOP: given is the digest    */
 	const char *app;         /* the app password it was; of `user` */
+	char peer[64];           /* of the exchange              */
 	int rc;
 };
 
@@ -248,9 +249,11 @@ static void check_work(uv_work_t *w)
 {
 	struct login *j = w->data;
 	const struct auth *a = j->proc->arg;
+	const struct rs_userdb_given given = {.name = (const char *)j->name->octets,
+		.password = rs_slice(j->given->octets, j->given->n),
+		.peer = j->peer};
 
-	j->rc = rs_userdb_check(a->users, j->mix, (const char *)j->name->octets, j->user,
-		rs_slice(j->given->octets, j->given->n), &j->app);
+	j->rc = rs_userdb_check(a->users, j->mix, &given, j->user, &j->app);
 }
 
 static void check_done(uv_work_t *w, int status)
@@ -325,6 +328,7 @@ static void check(struct rs_proc *r, struct auth_exchange *e, struct rs_slice us
 	j->front = e->front;
 	j->session = e->session;
 	j->serial = e->serial;
+	g_strlcpy(j->peer, e->peer, sizeof(j->peer));
 	e->waiting = true;
 	auth_account(e, user);
 	if (rs_secret_create(user, &j->name) < 0 || rs_secret_create(secret, &j->given) < 0 ||
@@ -381,6 +385,8 @@ bool auth_on_login(struct rs_proc *r, uint32_t front, struct rs_msg_in *m)
 		e = auth_exchange_new(r->arg, front, session);
 	e->service = (enum rs_service)service;
 	e->source = source_of(peer);
+	if (rs_slice_copy(peer, e->peer, sizeof(e->peer)) < 0)
+		e->peer[0] = '\0';
 	if (kind != RS_LOGIN_SASL) {
 		check(r, e, user, secret, kind == RS_LOGIN_APOP ? &stamp : NULL);
 		return true;

@@ -23,6 +23,22 @@ static void xml(GString *out, const char *format, ...)
 
 /* --- config-v1.1 --------------------------------------------------------------------------- */
 
+/* In the order of preference; a program passes over what it does not know. password-encrypted is never told: it
+ * stands for APOP and CRAM-MD5, which nobody needs under TLS, and not for SCRAM. */
+static void client_logins(GString *out, unsigned logins)
+{
+	static const struct {
+		enum rs_card_login login;
+		const char *name;
+	} rows[] = {{RS_CARD_OAUTH, "OAuth2"}, {RS_CARD_PASSWORD, "password-cleartext"},
+		{RS_CARD_CERTIFICATE, "TLS-client-cert"}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (logins & rows[i].login)
+			xml(out, "      <authentication>%s</authentication>\n", rows[i].name);
+	}
+}
+
 static void client_server(GString *out, const struct rs_card *card, const struct rs_card_server *s)
 {
 	static const char *const security[] = {"SSL", "STARTTLS", "plain"};
@@ -33,10 +49,10 @@ static void client_server(GString *out, const struct rs_card *card, const struct
 		"      <hostname>%s</hostname>\n"
 		"      <port>%u</port>\n"
 		"      <socketType>%s</socketType>\n"
-		"      <username>%s</username>\n"
-		"      <authentication>password-cleartext</authentication>\n",
+		"      <username>%s</username>\n",
 		s->host, s->port, security[s->security],
 		card->local_part ? "%EMAILLOCALPART%" : "%EMAILADDRESS%");
+	client_logins(out, s->logins);
 	xml(out, "    </%s>\n", element);
 }
 

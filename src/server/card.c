@@ -57,6 +57,26 @@ static void split(const char *text, struct rs_card_server *s)
 	s->host = g_strndup(text, (gsize)(colon - text));
 }
 
+static bool has(const struct rs_conf *conf, const char *mech)
+{
+	g_auto(GStrv) list = g_strsplit(conf->mechanisms, " ", -1);
+
+	return g_strv_contains((const char *const *)list, mech);
+}
+
+static unsigned logins(const struct rs_conf *conf, const struct rs_card_server *s)
+{
+	unsigned found = 0;
+
+	if (has(conf, "XOAUTH2") || has(conf, "OAUTHBEARER"))
+		found |= RS_CARD_OAUTH;
+	if (s->incoming || has(conf, "PLAIN") || has(conf, "LOGIN"))
+		found |= RS_CARD_PASSWORD;
+	if (s->security != RS_CARD_PLAIN && has(conf, "EXTERNAL"))
+		found |= RS_CARD_CERTIFICATE;
+	return found;
+}
+
 static void add(struct rs_card *card, const struct rs_conf *conf, enum rs_service service,
 	struct rs_card_server s)
 {
@@ -71,6 +91,7 @@ static void add(struct rs_card *card, const struct rs_conf *conf, enum rs_servic
 		s.host = g_strdup(conf->hostname);
 		s.port = port_of(l);
 	}
+	s.logins = logins(conf, &s);
 	card->servers[card->servers_n++] = s;
 }
 

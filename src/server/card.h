@@ -14,11 +14,19 @@
 
 enum rs_card_security { RS_CARD_TLS, RS_CARD_STARTTLS, RS_CARD_PLAIN };
 
+/* How a mail program may log in there, as [auth] has it. The best comes first. */
+enum rs_card_login {
+	RS_CARD_OAUTH = 1,    /* XOAUTH2 or OAUTHBEARER    */
+	RS_CARD_PASSWORD = 2, /* USER, PLAIN, LOGIN, SCRAM */
+	RS_CARD_CERTIFICATE = 4
+};
+
 struct rs_card_server {
 	bool incoming; /* POP3, else SMTP */
 	char *host;
 	guint port;
 	enum rs_card_security security;
+	unsigned logins; /* enum rs_card_login, or'ed */
 };
 
 struct rs_card {

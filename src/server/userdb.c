@@ -147,19 +147,19 @@ struct rs_password_mix *rs_userdb_mix(struct rs_userdb *db)
 	return db->ops->mix ? db->ops->mix(db) : rs_password_mix_new();
 }
 
-int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix, const char *name,
-	const struct rs_user *u, struct rs_slice given, const char **app)
+int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix,
+	const struct rs_userdb_given *given, const struct rs_user *u, const char **app)
 {
 	char *stand_in;
 	bool ok;
 
-	*app = u ? rs_app_find(u->apps, given) : NULL;
+	*app = u ? rs_app_find(u->apps, given->password) : NULL;
 	if (*app)
 		return 0;
 	if (db->ops->check)
-		return db->ops->check(db, name, u, given);
-	stand_in = rs_password_mix_draw(mix, NULL, name);
-	ok = rs_password_check(u ? u->password : NULL, stand_in, given);
+		return db->ops->check(db, given, u);
+	stand_in = rs_password_mix_draw(mix, NULL, given->name);
+	ok = rs_password_check(u ? u->password : NULL, stand_in, given->password);
 	if (stand_in)
 		rs_wipe(stand_in, strlen(stand_in));
 	g_free(stand_in);

@@ -54,12 +54,20 @@ void rs_userdb_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, void *
 /* The classes of cost of the passwords in it (password.h), to hand to a worker thread: yours (unref). */
 struct rs_password_mix *rs_userdb_mix(struct rs_userdb *db);
 
-/* Is `given` the password of `u` (NULL: nobody is called `name`), or one of the user's app passwords? The
+/* A password that is to be checked. */
+struct rs_userdb_given {
+	const char *name;
+	struct rs_slice password;
+	const char *
+		peer; /* address of the client, for databases that have rules about it; "": not known */
+};
+
+/* Is it the password of `u` (NULL: nobody is called so), or one of the user's app passwords? The
  * cost of a no tells nothing about whether there is such a user. Blocks: worker thread, which may not touch
  * `db` otherwise. 0, -RS_EAUTH: no, -RS_ETEMP: cannot be told now.
  * *app: which app password it was, borrowed from `u`; NULL: none. */
-int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix, const char *name,
-	const struct rs_user *u, struct rs_slice given, const char **app) RS_MUST_USE;
+int rs_userdb_check(struct rs_userdb *db, struct rs_password_mix *mix,
+	const struct rs_userdb_given *given, const struct rs_user *u, const char **app) RS_MUST_USE;
 /* What a SCRAM exchange needs: rs_password_scram (password.h) with u ? u->password : NULL. */
 
 /* For commands: open and close again; what is wrong with it? */

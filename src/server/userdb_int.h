@@ -15,8 +15,8 @@ struct rs_userdb_ops {
 	struct rs_password_mix *(*mix)(struct rs_userdb *db);
 	/* Worker thread: reads nothing of `db` that the loop's thread changes. NULL: the password field
 	 * of the user is compared. */
-	int (*check)(struct rs_userdb *db, const char *name, const struct rs_user *u,
-		struct rs_slice given);
+	int (*check)(
+		struct rs_userdb *db, const struct rs_userdb_given *given, const struct rs_user *u);
 	/* NULL: cannot list. */
 	void (*each)(
 		struct rs_userdb *db, void (*fn)(void *arg, const struct rs_user *u), void *arg);

@@ -123,6 +123,7 @@ static void pam_ask(struct rs_userdb *db, const char *name, rs_user_fn fn, void 
 struct told {
 	const char *name;
 	const char *password;
+	const char *peer;
 };
 
 /* pam_conv(3): what is asked without echo is the password. */
@@ -187,6 +188,8 @@ static int ask_pam(struct pam *p, const struct told *t)
 	memcpy(&delay_item, &delay, sizeof(delay_item));
 	if (rc == PAM_SUCCESS)
 		rc = pam_set_item(h, PAM_FAIL_DELAY, delay_item);
+	if (rc == PAM_SUCCESS && *t->peer) /* pam_access and others ask for it */
+		rc = pam_set_item(h, PAM_RHOST, t->peer);
 	if (rc == PAM_SUCCESS) {
 		phase = "authentication";
 		rc = pam_authenticate(h, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
@@ -205,19 +208,19 @@ static int ask_pam(struct pam *p, const struct told *t)
 
 /* Who is nobody is asked for all the same: how long a no takes is for the modules to hide. */
 static int pam_check(
-	struct rs_userdb *db, const char *name, const struct rs_user *u, struct rs_slice given)
+	struct rs_userdb *db, const struct rs_userdb_given *given, const struct rs_user *u)
 {
 	struct pam *p = (struct pam *)db;
 	struct rs_secret *password = NULL;
-	struct told t = {.name = u ? u->name : name};
+	struct told t = {.name = u ? u->name : given->name, .peer = given->peer};
 	char clean[256];
 	int rc;
 
-	if (!u && rs_user_name_clean(rs_slice_str(name), clean) < 0)
+	if (!u && rs_user_name_clean(rs_slice_str(given->name), clean) < 0)
 		t.name = NOBODY_NAME;
-	if (rs_slice_find(given, 0) != given.n)
+	if (rs_slice_find(given->password, 0) != given->password.n)
 		return -RS_EAUTH;
-	if (rs_secret_create(given, &password) < 0)
+	if (rs_secret_create(given->password, &password) < 0)
 		return -RS_ETEMP;
 	t.password = (const char *)password->octets;
 	g_mutex_lock(&p->one);

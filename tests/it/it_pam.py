@@ -31,7 +31,7 @@ ETC = {
     "pam.d/helper": "auth [success=1 default=ignore] pam_exec.so expose_authtok quiet /etc/restante-helper\n"
                     "auth requisite pam_deny.so\nauth required pam_permit.so\n"
                     "account required pam_permit.so\n",
-    "restante-helper": "#!/bin/sh\n[ \"$PAM_USER:$(tr -d '\\0')\" = anna:pencil ]\n",
+    "restante-helper": "#!/bin/sh\n[ \"$PAM_USER:$PAM_RHOST:$(tr -d '\\0')\" = anna:127.0.0.1:pencil ]\n",
 }
 
 

@@ -247,6 +247,64 @@ static void autoconfig__what_is_written_is_escaped(void **state)
 }
 
 /* A mailbox that exists and one that does not: the same answer, octet by octet but for the name. */
+/* Authentication of all servers in their order, as "pop3:a+b smtp:c". */
+static char *logins_of(struct rs_conf *c)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	g_auto(GStrv) lines = NULL;
+	GString *told = g_string_new(NULL);
+	char before = ' ';
+
+	rs_autoconfig_xml(out, c, "example.org");
+	lines = g_strsplit(out->str, "\n", -1);
+	for (char **l = lines; *l; l++) {
+		const char *type = strstr(*l, "Server type=\"");
+		const char *login = strstr(*l, "<authentication>");
+
+		if (type)
+			g_string_append_printf(told, "%s%.4s", told->len ? " " : "", type + 13);
+		before = type ? ':' : before;
+		if (login) {
+			g_string_append_printf(
+				told, "%c%.*s", before, (int)strcspn(login + 16, "<"), login + 16);
+			before = '+';
+		}
+	}
+	rs_conf_destroy(&c);
+	return g_string_free(told, FALSE);
+}
+
+static void autoconfig__tells_the_logins_that_work(void **state)
+{
+	static const struct {
+		const char *more;
+		const char *want;
+	} rows[] = {
+		{"[listen]\nsubmission = 0.0.0.0:587\n",
+			"pop3:password-cleartext pop3:password-cleartext smtp:password-cleartext"},
+		{"[auth]\noauth-jwks = /j\noauth-audience = a\noauth-issuer = https://i.example\n"
+		 "[listen]\nsubmissions = 0.0.0.0:465\n",
+			"pop3:OAuth2+password-cleartext pop3:OAuth2+password-cleartext "
+			"smtp:OAuth2+password-cleartext"},
+		{"[auth]\noauth-jwks = /j\noauth-audience = a\noauth-issuer = https://i.example\n"
+		 "mechanisms = OAUTHBEARER\n[listen]\nsubmissions = 0.0.0.0:465\n",
+			"pop3:OAuth2+password-cleartext pop3:OAuth2+password-cleartext "
+			"smtp:OAuth2"},
+		{"[auth]\noauth-jwks = /j\noauth-audience = a\noauth-issuer = https://i.example\n"
+		 "mechanisms = PLAIN\n",
+			"pop3:password-cleartext pop3:password-cleartext"},
+		{"[auth]\napop = on\nmechanisms = PLAIN EXTERNAL\n[tls]\nclient-ca = /ca\n",
+			"pop3:password-cleartext+TLS-client-cert "
+			"pop3:password-cleartext+TLS-client-cert"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *told = logins_of(conf_of(rows[i].more));
+
+		assert_string_equal(told, rows[i].want);
+	}
+}
+
 static void autoconfig__does_not_know_who_lives_here(void **state)
 {
 	struct rs_conf *c = conf_of("");
@@ -311,6 +369,7 @@ int main(void)
 		cmocka_unit_test(autodiscover__finds_the_address_or_says_600),
 		cmocka_unit_test(autoconfig__what_is_written_is_escaped),
 		cmocka_unit_test(autoconfig__does_not_know_who_lives_here),
+		cmocka_unit_test(autoconfig__tells_the_logins_that_work),
 		cmocka_unit_test(pacc__only_registered_ports_and_a_digest),
 		cmocka_unit_test(conf__wrong_keys_of_autoconfig),
 	};
