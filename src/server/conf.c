@@ -56,8 +56,8 @@ void rs_conf_destroy(struct rs_conf **cp)
 {
 	struct rs_conf *c = *cp;
 	char **texts[] = {&c->hostname, &c->state_dir, &c->run_dir, &c->user, &c->front_user,
-		&c->auth_user, &c->admin_group, &c->certificate, &c->key, &c->users, &c->query,
-		&c->mechanisms, &c->store_path, &c->client_ca, &c->oauth_introspection,
+		&c->auth_user, &c->relay_user, &c->admin_group, &c->certificate, &c->key, &c->users,
+		&c->query, &c->mechanisms, &c->store_path, &c->client_ca, &c->oauth_introspection,
 		&c->oauth_jwks, &c->oauth_issuer, &c->oauth_audience, &c->oauth_scope,
 		&c->oauth_user_claim, &c->oauth_client_secret, &c->oauth_ca_file,
 		&c->oauth_configuration};

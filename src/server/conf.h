@@ -80,6 +80,7 @@ struct rs_conf {
 	char *user;    /* owns the mail, runs the store; names or uid:gid; NULL: not given */
 	char *front_user;
 	char *auth_user;
+	char *relay_user;
 	gboolean sandbox;
 	gboolean implementation; /* told in CAPA */
 	char *admin_group;       /* may use the administrator's socket; NULL: root and user only */

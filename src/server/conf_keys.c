@@ -350,6 +350,7 @@ const struct conf_key conf_keys[] = {
 	{"server", "user", set_text, AT(user), 0, 0, "owner of the mail, when started as root"},
 	{"server", "front-user", set_text, AT(front_user), 0, 0, "user of the front role"},
 	{"server", "auth-user", set_text, AT(auth_user), 0, 0, "user of the auth role"},
+	{"server", "relay-user", set_text, AT(relay_user), 0, 0, "user of the relay role"},
 	{"server", "sandbox", set_bool, AT(sandbox), 0, 0, "seccomp and Landlock for the roles"},
 	{"server", "implementation", set_bool, AT(implementation), 0, 0,
 		"tell clients what this is"},

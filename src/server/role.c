@@ -100,10 +100,11 @@ int rs_role_check_names(const struct rs_conf *c, struct rs_err *err)
 static const char *user_of(const struct rs_proc *r)
 {
 	const struct rs_conf *c = r->conf;
-
 	bool stranger = r->kind == RS_ROLE_FRONT || r->kind == RS_ROLE_ADMIN ||
 			r->kind == RS_ROLE_RELAY; /* has no mail and no users */
 
+	if (r->kind == RS_ROLE_RELAY && c->relay_user) /* it knows the relay's password */
+		return c->relay_user;
 	if (stranger && c->front_user)
 		return c->front_user;
 	return r->kind == RS_ROLE_AUTH && c->auth_user ? c->auth_user : c->user;

@@ -430,6 +430,20 @@ def _():
         s.wait_log("generation-ended")
 
 
+@tap.case("the relay role has a user of its own where it is given one")
+def _():
+    if os.getuid() != 0:
+        raise tap.Skip("needs root to give rights up")
+    with FakeSmtp() as relay, Server(relay, server={"relay-user": "65533:65533"}) as s:
+        uids = {}
+        for role in ("relay", "front"):
+            with open(f"/proc/{s.roles()[role][0]}/status", encoding="ascii") as f:
+                uids[role] = [l.split()[1:] for l in f if l.startswith("Uid:")][0]
+        assert uids["relay"] == ["65533"] * 4 and "65533" not in uids["front"], uids
+        with s.client() as c:
+            assert c.sendmail(ANNA, ["x@example.net"], MESSAGE) == {}
+
+
 @tap.case("LOGIN-DELAY is a matter of maildrops: a user who has just fetched his mail may send")
 def _():
     with Server(limits={"login-delay": "600"}) as s:

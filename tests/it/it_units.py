@@ -17,6 +17,7 @@ import tap
 
 DATA = os.path.join(rs_serve.peers.TOP, "data")
 ANNA = "anna@example.org"
+SOCKETS = ("restanted.socket", "restanted-submission.socket", "restanted-autoconfig.socket")
 
 
 def read(*path):
@@ -53,7 +54,8 @@ class Units:
                       read(rs_serve.BUILD, "data", "restanted.service"))
         with open(os.path.join(self.folder, "restanted.service"), "w", encoding="utf-8") as f:
             f.write(text)
-        shutil.copy(os.path.join(DATA, "systemd", "restanted.socket"), self.folder)
+        for name in SOCKETS:
+            shutil.copy(os.path.join(DATA, "systemd", name), self.folder)
         return self
 
     def __exit__(self, *_):
@@ -66,7 +68,7 @@ class Units:
 @tap.case("systemd takes the units without a word, and calls the service well confined")
 def _():
     with Units() as u:
-        done = run("systemd-analyze", "verify", "--man=no", u.path("restanted.service"), u.path("restanted.socket"))
+        done = run("systemd-analyze", "verify", "--man=no", u.path("restanted.service"), *map(u.path, SOCKETS))
         assert done.returncode == 0 and "restante" not in done.stdout, done.stdout
         done = run("systemd-analyze", "security", "--offline=yes", "--threshold=30", u.path("restanted.service"))
         assert done.returncode == 0, done.stdout[-400:]
@@ -88,7 +90,7 @@ def _():
     listed = {a.strip().removeprefix("unix:") for v in conf["listen"].values() for a in v.split(",")}
     assert set(values("restanted.socket", "ListenStream")) <= listed
     made = re.findall(r"^([ug]) (\S+)", read(DATA, "systemd", "restante.sysusers"), re.M)
-    for key in ("user", "front-user", "auth-user"):
+    for key in ("user", "front-user", "auth-user", "relay-user"):
         assert ("u", conf["server"][key]) in made, key
     assert ("g", conf["server"]["admin-group"]) in made
     folders = set(re.findall(r"^d (\S+)", read(DATA, "systemd", "restante.tmpfiles"), re.M))
@@ -96,6 +98,16 @@ def _():
     assert {conf["server"]["run-dir"], conf["server"]["state-dir"], mail} <= folders
     writable = {p.lstrip("-") for p in values("restanted.service", "ReadWritePaths")}
     assert {conf["server"]["run-dir"], conf["server"]["state-dir"], mail} == writable
+
+
+@tap.case("the socket units beside it: no address twice, all for the one service")
+def _():
+    listed = [a for name in SOCKETS for a in values(name, "ListenStream")]
+    assert len(set(listed)) == len(listed), listed
+    for name in SOCKETS:
+        assert values(name, "Service") == ["restanted.service"]
+    ports = {a.rsplit(":", 1)[1] for a in values("restanted-submission.socket", "ListenStream")}
+    assert ports == {"465", "587"}, ports
 
 
 @tap.case("sysusers and tmpfiles make users and folders that belong to them")
@@ -115,7 +127,7 @@ def _():
                               ("run/restante", "root")):
             have = os.stat(os.path.join(root, folder)).st_uid
             assert have == (0 if owner == "root" else users[owner]), folder
-        assert len({users[u] for u in ("restante", "restante-front", "restante-auth")}) == 3
+        assert len({users[u] for u in ("restante", "restante-front", "restante-auth", "restante-relay")}) == 4
     finally:
         shutil.rmtree(root)
 
