@@ -294,7 +294,8 @@ static int login(
 {
 	int rc;
 
-	s->early = (rs_pop3c_caps(s->engine) & RS_CAP_PIPELINING) != 0;
+	s->early = (rs_pop3c_caps(s->engine) & (RS_CAP_PIPELINING | RS_CAP_LOGIN_ALONE)) ==
+		   RS_CAP_PIPELINING;
 	s->scram = scram_of(s) != NULL;
 	if (s->scram) {
 		rc = login_sasl(s, password, scram_of(s), err);

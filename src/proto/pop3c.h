@@ -71,6 +71,7 @@ extern const struct rs_pop3c_limits rs_pop3c_limits_default;
 #define RS_CAP_EXPIRE         0x0800u
 #define RS_CAP_LOGIN_DELAY    0x1000u
 #define RS_CAP_IMPLEMENTATION 0x2000u
+#define RS_CAP_LOGIN_ALONE    0x4000u /* by its IMPLEMENTATION: loses what comes behind a login */
 #define RS_CAP_KNOWN          0x8000u /* CAPA was answered at all */
 
 int rs_pop3c_create(const struct rs_pop3c_limits *lim, struct rs_pop3c **out) RS_MUST_USE;

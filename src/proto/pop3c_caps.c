@@ -50,6 +50,9 @@ void pop3c_caps_line(struct rs_pop3c *c, struct rs_slice line)
 			c->caps &= ~RS_CAP_SASL; /* too long to be believed */
 	} else if (bit == RS_CAP_UTF8 && rs_slice_ieq_str(rs_slice_word(&rest), "USER")) {
 		c->caps |= RS_CAP_UTF8_USER;
+	} else if (bit == RS_CAP_IMPLEMENTATION && rs_slice_istarts(rest, "Courier Mail Server")) {
+		/* its login program reads ahead, and is another one than that which serves the mail */
+		c->caps |= RS_CAP_LOGIN_ALONE;
 	} else if (bit == RS_CAP_LOGIN_DELAY) {
 		if (rs_num_u32(rs_slice_word(&rest), UINT32_MAX, &c->login_delay_s) < 0)
 			c->login_delay_s = 0;

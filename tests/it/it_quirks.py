@@ -119,6 +119,18 @@ def _():
         assert len(b.server.turns) == n + 1, "one session, not two"
 
 
+@tap.case("says that it is Courier: nothing goes out behind the login, so nothing is lost and nobody waits")
+def _():
+    capa = ("USER", "UIDL", "TOP", "PIPELINING", "IMPLEMENTATION Courier Mail Server")
+    with box([A, B], capa=capa, ignores_pipelining=True) as b:
+        b.check()
+        b.server.messages.append(C)
+        for n in (1, 2):
+            b.check()
+            assert len(b.server.turns) == n + 1, "one session a check, not two"
+        b.has(A, B, C)
+
+
 @tap.case("hangs up at CAPA: asked again without it")
 def _():
     with box([A, B], replies={"CAPA": None}) as b:
