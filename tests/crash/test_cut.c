@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "maildir/maildrop.h"
+#include "maildir/shown.h"
 #include "tests/crash/fs_sim.h"
 
 #define SEEDS 6u
@@ -291,6 +292,161 @@ static void cut__a_quit_on_a_disk_that_lies_is_found_out(void **state)
 	assert_true(delete_all_cuts(TRUE) > 0);
 }
 
+/* --- retention ----------------------------------------------------------------------------- */
+
+/* Make the messages of these rows old: names of other programs, from 2004. */
+static void make_old(const char *box, const guint *rows, guint n)
+{
+	struct rs_maildrop *d = NULL;
+
+	assert_int_equal(rs_maildrop_open(rs_fs_posix(), box, &d, NULL), 0);
+	for (guint i = 0; i < n; i++) {
+		g_autofree char *from =
+			g_build_filename(box, "new", rs_maildrop_name(d, rows[i]), NULL);
+		g_autofree char *to = g_strdup_printf("%s/cur/110000000%u.old.host:2,S", box, i);
+
+		assert_int_equal(g_rename(from, to), 0);
+	}
+	rs_maildrop_destroy(&d);
+}
+
+/* A session begins, with a retention of five days. */
+static guint expire_and_cut(guint at, guint again_at, guint32 seed, gboolean lie, guint *ops)
+{
+	static const guint old[] = {0, 2};
+	g_autofree char *root = fs_sim_tmp();
+	g_autofree char *box = g_build_filename(root, "anna", NULL);
+	g_autofree char *after = g_strdup_printf("%s.cut", root);
+	g_autofree char *after_box = g_build_filename(after, "anna", NULL);
+	g_autofree char *twice = g_strdup_printf("%s.twice", root);
+	g_autofree char *twice_box = g_build_filename(twice, "anna", NULL);
+	guint order[G_N_ELEMENTS(bodies)];
+	struct rs_shown_how how = {.account = box, .now_s = g_get_real_time() / G_USEC_PER_SEC};
+	enum fate fate = UNDECIDED;
+	struct rs_shown *shown = NULL;
+	struct rs_maildrop *d = NULL;
+	struct rs_rules rules;
+	struct fs_sim *sim;
+	struct fs_sim *again;
+	guint broken;
+
+	rs_rules_init(&rules);
+	rules.expire_days = 5;
+	how.rules = &rules;
+	full_box(box, order);
+	make_old(box, old, G_N_ELEMENTS(old));
+	sim = fs_sim_new(root);
+	fs_sim_die_at(sim, at);
+	fs_sim_lie(sim, lie, lie);
+	if (rs_shown_open(fs_sim_fs(sim), &how, &shown, NULL) == 0 && rs_shown_expired(shown) == 2)
+		fate = DECIDED;
+	rs_shown_destroy(&shown);
+	*ops = fs_sim_ops(sim);
+	fs_sim_cut(sim, after, seed);
+	again = fs_sim_new(after);
+	fs_sim_die_at(again, again_at);
+	if (rs_maildrop_open(fs_sim_fs(again), after_box, &d, NULL) == 0)
+		rs_maildrop_destroy(&d);
+	fs_sim_cut(again, twice, seed + 100);
+	broken = check_box(twice_box, order, fate);
+	fs_sim_free(sim);
+	fs_sim_free(again);
+	fs_sim_remove(root);
+	fs_sim_remove(after);
+	fs_sim_remove(twice);
+	return broken;
+}
+
+static guint expire_all_cuts(gboolean lie)
+{
+	guint broken = 0;
+	guint last;
+	guint ops;
+
+	(void)expire_and_cut(0, 0, 1, lie, &last);
+	for (guint at = 0; at <= last; at++) {
+		for (guint32 seed = 1; seed <= SEEDS; seed++)
+			broken += expire_and_cut(at, seed % 3 == 0 ? 0 : seed * 2, seed, lie, &ops);
+	}
+	return broken;
+}
+
+static void cut__what_has_expired_stays_gone_and_nothing_else_goes(void **state)
+{
+	assert_int_equal(expire_all_cuts(FALSE), 0);
+	assert_true(expire_all_cuts(TRUE) > 0);
+}
+
+/* --- UIDs that were told ------------------------------------------------------------------- */
+
+#define UNIQUE "1699999999.M000001P1Q1R00000001.host"
+
+/* UID of the message of so many octets; g_free. NULL: the box did not open, or has none. */
+static char *uid_of(const struct rs_fs *fs, const char *box, guint64 octets)
+{
+	struct rs_maildrop *d = NULL;
+	char *uid = NULL;
+
+	if (rs_maildrop_open(fs, box, &d, NULL) < 0)
+		return NULL;
+	for (guint32 i = 0; i < rs_drop_n(rs_maildrop_table(d)); i++) {
+		struct rs_slice u = rs_drop_uid(rs_maildrop_table(d), i);
+
+		if (rs_drop_octets(rs_maildrop_table(d), i) == octets)
+			uid = g_strndup((const char *)u.p, u.n);
+	}
+	rs_maildrop_destroy(&d);
+	return uid;
+}
+
+/* Two with the same unique part: what the second was called it is called after a power cut, the first gone. */
+static guint name_and_cut(guint32 seed, gboolean lie)
+{
+	g_autofree char *root = fs_sim_tmp();
+	g_autofree char *box = g_build_filename(root, "anna", NULL);
+	g_autofree char *after = g_strdup_printf("%s.cut", root);
+	g_autofree char *after_box = g_build_filename(after, "anna", NULL);
+	g_autofree char *first = g_build_filename(after_box, "new", UNIQUE ",S=1,W=2", NULL);
+	g_autofree char *told = NULL;
+	g_autofree char *found = NULL;
+	struct rs_maildir *m = NULL;
+	struct fs_sim *sim;
+
+	assert_int_equal(rs_maildir_open(rs_fs_posix(), box, RS_MAILDIR_CREATE, &m, NULL), 0);
+	rs_maildir_destroy(&m);
+	for (guint i = 1; i <= 2; i++) {
+		g_autofree char *path =
+			g_strdup_printf("%s/new/" UNIQUE ",S=%u,W=%u", box, i, i + 1);
+
+		assert_true(g_file_set_contents(path, i == 1 ? "\n" : "x\n", (gssize)i, NULL));
+	}
+	sim = fs_sim_new(root);
+	fs_sim_lie(sim, lie, lie);
+	told = uid_of(fs_sim_fs(sim), box, 3);
+	fs_sim_cut(sim, after, seed);
+	(void)g_unlink(first);
+	found = uid_of(rs_fs_posix(), after_box, 3);
+	fs_sim_free(sim);
+	fs_sim_remove(root);
+	fs_sim_remove(after);
+	return g_strcmp0(told, found) != 0;
+}
+
+static guint name_all_cuts(gboolean lie)
+{
+	guint broken = 0;
+
+	for (guint32 seed = 1; seed <= 4 * SEEDS; seed++)
+		broken += name_and_cut(seed, lie);
+	return broken;
+}
+
+static void cut__a_uid_that_was_told_is_told_again(void **state)
+{
+	assert_int_equal(name_all_cuts(FALSE), 0);
+	assert_true(name_all_cuts(TRUE) > 0);
+}
+
 /* --- failing disks ------------------------------------------------------------------------- */
 
 static void fail__an_error_is_never_told_as_success(void **state)
@@ -345,6 +501,8 @@ int main(void)
 		cmocka_unit_test(cut__a_disk_that_lies_about_folders_is_found_out),
 		cmocka_unit_test(cut__what_quit_decided_is_gone_and_nothing_else),
 		cmocka_unit_test(cut__a_quit_on_a_disk_that_lies_is_found_out),
+		cmocka_unit_test(cut__what_has_expired_stays_gone_and_nothing_else_goes),
+		cmocka_unit_test(cut__a_uid_that_was_told_is_told_again),
 		cmocka_unit_test(fail__an_error_is_never_told_as_success),
 		cmocka_unit_test(fail__a_quit_that_could_not_be_decided_removes_nothing),
 	};
