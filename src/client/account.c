@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "base/secret.h"
+#include "client/oauth.h"
 #include "client/secret_store.h"
 #include "client/target_spec.h"
 #include "client/text.h"
@@ -28,6 +29,10 @@ void rs_account_free(struct rs_account *a)
 	g_free(a->pop3_user);
 	g_free(a->smtp_host);
 	g_free(a->smtp_user);
+	g_free(a->oauth2);
+	g_free(a->oauth2_client_id);
+	g_free(a->oauth2_client_secret);
+	g_free(a->oauth2_scope);
 	g_free(a->password_command);
 	g_free(a->maildir);
 	g_free(a->deliver_to);
@@ -258,6 +263,10 @@ static const struct key keys[] = {
 	{"smtp-security", security_set, smtp_security_get, AT(smtp_security)},
 	{"smtp-user", text_set, text_get, AT(smtp_user)},
 	{"leave", leave_set, leave_get, 0},
+	{"oauth2", text_set, text_get, AT(oauth2)},
+	{"oauth2-client-id", text_set, text_get, AT(oauth2_client_id)},
+	{"oauth2-client-secret", text_set, text_get, AT(oauth2_client_secret)},
+	{"oauth2-scope", text_set, text_get, AT(oauth2_scope)},
 	{"password-command", text_set, text_get, AT(password_command)},
 	{"maildir", path_set, text_get, AT(maildir)},
 	{"deliver-to", target_set, text_get, AT(deliver_to)},
@@ -357,6 +366,15 @@ int rs_account_complete(const struct rs_places *p, struct rs_account *a, struct 
 	if (!a->pop3_host)
 		return rs_err_set(err, RS_ECONFIG,
 			_("account '%s' has no POP3 server (pop3 = HOST or HOST:PORT)"), a->name);
+	if (a->oauth2 && a->password_command)
+		return rs_err_set(err, RS_ECONFIG,
+			_("account '%s' has both oauth2 and password-command; remove one of them"),
+			a->name);
+	if (a->oauth2 && (a->pop3_security == RS_SECURITY_NONE ||
+				 (a->smtp_user && a->smtp_security == RS_SECURITY_NONE)))
+		return rs_err_set(err, RS_ECONFIG,
+			_("account '%s': oauth2 needs TLS, for whoever sees the token can use it"),
+			a->name);
 	if (!a->pop3_port)
 		a->pop3_port = pop3_ports[a->pop3_security];
 	if (a->smtp_host && !a->smtp_port)
@@ -423,6 +441,8 @@ int rs_account_password(const struct rs_places *p, const struct rs_account *a,
 {
 	int rc;
 
+	if (a->oauth2)
+		return rs_oauth_token(p, a, NULL, out, err);
 	if (a->password_command)
 		return from_command(a, out, err);
 	rc = rs_secret_store_get(p, a->name, RS_SECRET_PASSWORD, out, err);

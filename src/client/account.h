@@ -22,8 +22,12 @@ struct rs_account {
 	char *smtp_host; /* NULL: mail can be read but not sent */
 	guint16 smtp_port;
 	enum rs_security smtp_security;
-	char *smtp_user;                /* NULL: no authentication */
-	struct rs_policy leave;         /* what happens to the copy on the server */
+	char *smtp_user;        /* NULL: no authentication */
+	struct rs_policy leave; /* what happens to the copy on the server */
+	char *oauth2;           /* NULL: a password; else who gives tokens (oauth.h)   */
+	char *oauth2_client_id; /* NULL: the issuer gives one out by itself            */
+	char *oauth2_client_secret;
+	char *oauth2_scope;             /* NULL: what fits that issuer */
 	char *password_command;         /* NULL: the password is in the secret store         */
 	char *maildir;                  /* absolute path of the folder new mail goes to      */
 	char *deliver_to;               /* NULL: that folder; else another target (target_spec.h) */
@@ -87,8 +91,8 @@ int rs_account_save(
 /* The group and its secrets; mail and ledger stay. -RS_ENOENT. */
 int rs_account_remove(const struct rs_places *p, const char *name, struct rs_err *err) RS_MUST_USE;
 
-/* Password of the account: first line of what password_command prints, or from the secret store;
- * -RS_ECONFIG when there is none. Destroy it with rs_secret_destroy. */
+/* What the account logs in with: first line of what password_command prints, or from the secret store; with oauth2 the access
+ * token, renewed where it is over. -RS_ECONFIG when there is none. Destroy it with rs_secret_destroy. */
 struct rs_secret;
 int rs_account_password(const struct rs_places *p, const struct rs_account *a,
 	struct rs_secret **out, struct rs_err *err) RS_MUST_USE;

@@ -176,6 +176,7 @@ static void failed_clear(gpointer p)
 static void finish(struct fetch_run *r)
 {
 	rs_session_close(&r->session);
+	rs_secret_destroy(&r->renewed);
 	fetch_batch_drop(r->batch);
 	rs_plan_finish(&r->plan);
 	rs_ledger_table_finish(&r->table);

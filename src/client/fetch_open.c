@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "client/oauth.h"
 #include "client/text.h"
 
 #define DAY_S          86400
@@ -85,8 +86,8 @@ static int attempt(struct fetch_run *r, guint32 caps, bool no_capa, struct rs_er
 
 	rs_session_close(&r->session);
 	g_array_set_size(r->listing, 0);
-	rc = rs_session_open(
-		r->f->account, r->f->password, r->f->cancel, &how, &r->session, &r->told, err);
+	rc = rs_session_open(r->f->account, r->renewed ? r->renewed : r->f->password, r->f->cancel,
+		&how, &r->session, &r->told, err);
 	fetch_progress(r, RS_FETCH_LISTING);
 	return rc == 0 ? fetch_listing_read(r, err) : rc;
 }
@@ -116,6 +117,17 @@ static int by_ways(struct fetch_run *r, struct rs_err *err)
 	return rc;
 }
 
+/* A token that the server would not take, although it is not over: one more is got, once. */
+static int renewed(struct fetch_run *r, struct rs_err *err)
+{
+	struct rs_err why;
+
+	if (!r->f->account->oauth2 ||
+		rs_oauth_token(r->f->places, r->f->account, r->f->password, &r->renewed, &why) < 0)
+		return -RS_EAUTH;
+	return by_ways(r, err);
+}
+
 int fetch_open(struct fetch_run *r, struct rs_err *err)
 {
 	g_autofree char *key = wait_key(r->f->account);
@@ -126,6 +138,8 @@ int fetch_open(struct fetch_run *r, struct rs_err *err)
 		return rc;
 	fetch_progress(r, RS_FETCH_CONNECT);
 	rc = by_ways(r, err);
+	if (rc == -RS_EAUTH)
+		rc = renewed(r, err);
 	if (rc < 0) {
 		wait_note(r, key, w);
 		return rc;

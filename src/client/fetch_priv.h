@@ -74,6 +74,7 @@ struct fetch_run {
 	struct rs_rules *rules;   /* or NULL */
 	GHashTable *folders;      /* of the rules, that were used: name -> struct rs_maildir */
 	struct rs_session *session;
+	struct rs_secret *renewed; /* token in place of f->password, NULL: that one is good */
 	struct rs_session_told told;
 	GArray *listing; /* struct rs_listed */
 	GStringChunk *uids;

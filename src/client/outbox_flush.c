@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/clean.h"
+#include "client/oauth.h"
 #include "client/text.h"
 
 /* One run over the outbox. */
@@ -33,7 +34,7 @@ static void session_end(struct flush *f)
 	f->account = NULL;
 }
 
-/* What the account logs in with. A token of OAuth joins here, as `token` of the login. */
+/* What the account logs in with. */
 static int credentials(struct flush *f, const struct rs_account *a, struct rs_submit_login *login,
 	struct rs_err *err)
 {
@@ -43,8 +44,25 @@ static int credentials(struct flush *f, const struct rs_account *a, struct rs_su
 	if (!a->smtp_host || !a->smtp_user)
 		return 0;
 	rc = rs_account_password(f->o->places, a, &f->password, err);
-	login->password = f->password;
+	if (rc == 0 && a->oauth2)
+		login->token = (const char *)f->password->octets;
+	else if (rc == 0)
+		login->password = f->password;
 	return rc;
+}
+
+static int again(struct flush *f, const struct rs_account *a, struct rs_err *err)
+{
+	struct rs_submit_login login = {.password = NULL};
+	struct rs_secret *token = NULL;
+	int rc = rs_oauth_token(f->o->places, a, f->password, &token, err);
+
+	if (rc < 0)
+		return rc;
+	rs_secret_destroy(&f->password);
+	f->password = token;
+	login.token = (const char *)token->octets;
+	return rs_submit_open(a, &login, f->how->cancel, &f->session, err);
 }
 
 static int session_for(struct flush *f, const struct rs_account *a, struct rs_err *err)
@@ -61,6 +79,8 @@ static int session_for(struct flush *f, const struct rs_account *a, struct rs_er
 	rc = credentials(f, a, &login, err);
 	if (rc == 0)
 		rc = rs_submit_open(a, &login, f->how->cancel, &f->session, err);
+	if (rc == -RS_EAUTH && login.token) /* not over, and not taken: one more is got, once */
+		rc = again(f, a, err);
 	if (rc == 0)
 		f->account = a;
 	else

@@ -54,12 +54,16 @@ int rs_secret_store_put(const struct rs_places *p, const char *account, const ch
 
 int rs_secret_store_forget(const struct rs_places *p, const char *account, struct rs_err *err)
 {
-	g_autofree char *path = secret_file(p, account, RS_SECRET_PASSWORD);
+	static const char *const all[] = {RS_SECRET_PASSWORD, RS_SECRET_OAUTH};
 	g_autofree char *dir = secrets_dir(p);
 
-	if (g_unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return rs_err_set(err, rs_err_kind_of_errno(errno),
-			_("cannot remove the password in %s: %s"), path, g_strerror(errno));
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		g_autofree char *path = secret_file(p, account, all[i]);
+
+		if (g_unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+			return rs_err_set(err, rs_err_kind_of_errno(errno),
+				_("cannot remove the password in %s: %s"), path, g_strerror(errno));
+	}
 	(void)g_rmdir(dir); /* only when it was the last */
 	return 0;
 }

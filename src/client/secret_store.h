@@ -10,6 +10,7 @@
 #include "client/account.h"
 
 #define RS_SECRET_PASSWORD "password"
+#define RS_SECRET_OAUTH    "oauth"
 #define RS_SECRET_MAX      65536u /* octets: room for tokens */
 
 int rs_secret_store_get(const struct rs_places *p, const char *account, const char *what,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client/clean.h"
 #include "client/text.h"
 #include "sasl/sasl.h"
 
@@ -171,6 +172,23 @@ static int login_refused(struct rs_session *s, const struct rs_pop3c_event *ev, 
 	return rs_session_refused(s, ev, _("the login"), err);
 }
 
+/* For a token other words than for a password. `why`: what the mechanism was told, "" where nothing. */
+static int token_refused(
+	struct rs_session *s, const struct rs_pop3c_event *ev, const char *why, struct rs_err *err)
+{
+	int rc = login_refused(s, ev, err);
+	g_autofree char *clean = rs_clean_line(why);
+
+	if (rc != -RS_EAUTH)
+		return rc;
+	return rs_err_set(err, RS_EAUTH,
+		_("%s does not accept the token of %s%s%s; log in again: restante account login %s "
+		  "(some "
+		  "providers want POP3 switched on, too)"),
+		s->account->pop3_host, s->account->pop3_user, *clean ? ": " : "", clean,
+		s->account->name);
+}
+
 static int no_such_login(struct rs_err *err)
 {
 	return rs_err_set(err, RS_EAUTH, _("this user name or password cannot be sent by POP3"));
@@ -240,6 +258,12 @@ static const char *scram_of(const struct rs_session *s)
 	return NULL;
 }
 
+/* Exchange Online and others do not announce XOAUTH2 before the login, and take it all the same. */
+static const char *token_mech_of(const struct rs_session *s)
+{
+	return rs_pop3c_has_mech(s->engine, "OAUTHBEARER") ? "OAUTHBEARER" : "XOAUTH2";
+}
+
 static int proof_missing(struct rs_session *s, struct rs_err *err)
 {
 	return rs_err_set(err, RS_EAUTH,
@@ -261,6 +285,8 @@ static int sasl_exchange(struct rs_session *s, struct rs_sasl_client *c, struct 
 			return rc;
 		if (ev.kind == RS_C_OK)
 			return rs_sasl_client_succeeded(c) ? 0 : proof_missing(s, err);
+		if (ev.kind != RS_C_CHALLENGE && s->account->oauth2)
+			return token_refused(s, &ev, rs_sasl_client_error(c), err);
 		if (ev.kind != RS_C_CHALLENGE)
 			return login_refused(s, &ev, err);
 		if (rs_sasl_client_step(c, ev.text, &out) < 0)
@@ -275,7 +301,9 @@ static int login_sasl(struct rs_session *s, const struct rs_secret *password, co
 {
 	const struct rs_sasl_client_cfg cfg = {.mech = mech,
 		.user = rs_slice_str(s->account->pop3_user),
-		.secret = rs_slice(password->octets, password->n)};
+		.secret = rs_slice(password->octets, password->n),
+		.host = s->account->pop3_host,
+		.port = s->account->pop3_port};
 	struct rs_sasl_client *c = NULL;
 	struct rs_slice initial;
 	int rc = rs_sasl_client_create(&cfg, &c);
@@ -308,6 +336,19 @@ static int login(
 	}
 	/* some servers tell PIPELINING, UIDL and TOP only now */
 	if (rc == 0 && may_ask && !s->early)
+		rc = capabilities(s, err);
+	if (rc == 0)
+		rs_pop3c_pipelining(s->engine, (rs_pop3c_caps(s->engine) & RS_CAP_PIPELINING) != 0);
+	return rc;
+}
+
+/* With a token in place of the password, always step by step; afterwards it is asked once more what the server can. */
+static int login_token(
+	struct rs_session *s, const struct rs_secret *token, bool may_ask, struct rs_err *err)
+{
+	int rc = login_sasl(s, token, token_mech_of(s), err);
+
+	if (rc == 0 && may_ask)
 		rc = capabilities(s, err);
 	if (rc == 0)
 		rs_pop3c_pipelining(s->engine, (rs_pop3c_caps(s->engine) & RS_CAP_PIPELINING) != 0);
@@ -375,7 +416,9 @@ static int by_steps(struct rs_session *s, const struct rs_secret *password,
 
 	if (rc == 0 && utf8_wanted(s))
 		rc = rs_session_ask(s, RS_POP3_UTF8, NULL, &ev, err);
-	if (rc == 0)
+	if (rc == 0 && s->account->oauth2)
+		rc = login_token(s, password, may_ask, err);
+	else if (rc == 0)
 		rc = login(s, password, may_ask, err);
 	if (rc == 0 && how && how->uidl && rs_pop3c_send(s->engine, RS_POP3_UIDL, 0, NULL) == 0)
 		s->asked_uidl = true;
@@ -391,7 +434,7 @@ static int open_session(struct rs_session *s, const struct rs_secret *password,
 	const struct rs_session_how *how, struct rs_err *err)
 {
 	bool known = how && (how->caps & RS_CAP_PIPELINING) && (how->caps & RS_SESSION_EARLY) &&
-		     !(how->caps & RS_SESSION_SCRAM);
+		     !(how->caps & RS_SESSION_SCRAM) && !s->account->oauth2;
 	int rc = rs_net_open(&s->where, &s->net, err);
 
 	if (rc == 0)

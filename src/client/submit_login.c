@@ -105,6 +105,12 @@ static int refused(const struct rs_submit *s, const struct way *w, const struct 
 		return rs_err_set(err, RS_ETEMP,
 			_("%s cannot log %s in just now; try again later: %s"), s->where.host,
 			s->account->smtp_user, said);
+	if (s->account->oauth2)
+		return rs_err_set(err, RS_EAUTH,
+			_("%s does not accept the token of %s: %s%s%s; log in again: restante "
+			  "account login %s"),
+			s->where.host, s->account->smtp_user, said, *why ? "; " : "", why,
+			s->account->name);
 	return rs_err_set(err, RS_EAUTH,
 		_("%s refused user name or password of %s: %s%s%s (some providers want a "
 		  "password of its own for mail programs)"),

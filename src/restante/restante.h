@@ -71,6 +71,8 @@ int rs_usage(const struct rs_command *self, const char *fmt, ...) RS_FORMAT(2, 3
 
 /* To standard output; control characters in arguments must have been cleaned before. */
 void rs_say(const char *fmt, ...) RS_FORMAT(1, 2);
+/* What was said is to be seen before a wait. */
+void rs_flush(void);
 /* "restante: ..." and a line end to standard error, cleaned, one line. */
 void rs_complain(const char *fmt, ...) RS_FORMAT(1, 2);
 /* Complain with err->text and return the exit status for it. */
@@ -87,6 +89,9 @@ void rs_json_key(GString *out, const char *key);
 /* --- account add ------------------------------------------------------------------------------ */
 
 int rs_account_add(const struct rs_command *self, int argc, char **argv);
+int rs_account_login(const struct rs_command *self, int argc, char **argv);
+/* By the browser, or `device`: with a code. Says what to do; an exit status. */
+int rs_account_log_in(const struct rs_places *p, const struct rs_account *a, bool device);
 
 /* Ask at the terminal. Returns the answer without blanks at its ends, `standard` for an empty one
  * (NULL: asks again); NULL at the end of input. Owned. */

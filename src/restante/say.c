@@ -60,6 +60,11 @@ void rs_say(const char *fmt, ...)
 	put(stdout, text);
 }
 
+void rs_flush(void)
+{
+	(void)fflush(stdout);
+}
+
 void rs_complain(const char *fmt, ...)
 {
 	g_autofree char *text = NULL;
