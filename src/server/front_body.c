@@ -71,7 +71,7 @@ static bool have(const struct front_bodies *b, uint32_t row)
 /* How many rows from `row` on to ask for: more with every row that was wanted in order. */
 static uint32_t window(const struct front_bodies *b, uint32_t row, const struct rs_drop *drop)
 {
-	uint32_t n = b->streak < 5 ? 1u << b->streak : FRONT_AHEAD_N;
+	uint32_t n = b->streak < 6 ? 1u << b->streak : FRONT_AHEAD_N;
 	uint64_t octets = 0;
 	uint32_t i = 0;
 

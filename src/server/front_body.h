@@ -10,7 +10,7 @@
 #include "server/link.h"
 #include "server/store.h"
 
-#define FRONT_AHEAD_N 32u /* bodies asked for at a time */
+#define FRONT_AHEAD_N 64u /* bodies asked for at a time */
 
 enum body_state { BODY_EMPTY, BODY_ASKED, BODY_HERE };
 
