@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "server/address.h"
 #include "server/front.h"
+#include "server/log.h"
 #include "server/stats.h"
 
 #define IN_MAX     65536u
@@ -118,6 +119,7 @@ static size_t to_kernel(struct rs_conn *c, const uint8_t *p, size_t n)
 {
 	size_t sent = 0;
 
+	rs_log_flush(); /* what the client is told is in the log before */
 	while (sent < n) {
 		ssize_t k = write(c->fd, p + sent, n - sent);
 

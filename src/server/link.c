@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "server/log.h"
 
 #define QUEUE_MAX    (64u << 20) /* octets waiting for a role that does not read: it is stuck */
 #define READS_A_TURN 16          /* packets read before the others have their turn           */
@@ -344,6 +345,8 @@ void rs_link_flush(struct rs_link *l)
 {
 	struct packet *p;
 
+	if (!g_queue_is_empty(&l->out))
+		rs_log_flush(); /* what another role makes known is in the log before */
 	while (!l->closing && !l->broken && (p = g_queue_peek_head(&l->out))) {
 		size_t n = packet_n(p);
 		int rc = n ? send_packet(l, p) : 1;

@@ -147,7 +147,7 @@ static void add_head(GString *line, enum rs_log_level level, const char *event)
 /* A log that cannot be written must not stop the mail. */
 static void put(const GString *lines)
 {
-	if (lines->len && write(STDERR_FILENO, lines->str, lines->len) < 0)
+	if (write(STDERR_FILENO, lines->str, lines->len) < 0)
 		return;
 }
 
@@ -159,7 +159,7 @@ void rs_log_gather(void)
 
 void rs_log_flush(void)
 {
-	if (!gathered)
+	if (!gathered || gathered->len == 0)
 		return;
 	put(gathered);
 	g_string_truncate(gathered, 0);

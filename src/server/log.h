@@ -12,9 +12,10 @@ enum rs_log_level { RS_LOG_ERROR, RS_LOG_WARNING, RS_LOG_INFO, RS_LOG_DEBUG };
 /* Once at the start of a process. `who`: "master", "front0"; kept as given. */
 void rs_log_init(const char *who, bool json, int level);
 
-/* From now on lines of the calling thread gather until rs_log_flush, which its loop calls before it waits: a
- * turn of the loop is one write. Warnings and errors take what has gathered with them at once, and what would not be
- * one piece in a pipe (PIPE_BUF octets) any more leaves before. Other threads write each line as it comes. */
+/* From now on lines of the calling thread gather until rs_log_flush, which is called before the loop waits and
+ * before anything is told to a client or another role: what they know is in the log. Warnings and errors take what has
+ * gathered with them at once, and what would not be one piece in a pipe (PIPE_BUF octets) any more leaves
+ * before. Other threads write each line as it comes. */
 void rs_log_gather(void);
 void rs_log_flush(void);
 
