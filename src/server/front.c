@@ -111,6 +111,7 @@ static void on_after(uv_check_t *h)
 {
 	struct front *f = h->data;
 
+	f->after_now = true;
 	while (f->later->len) { /* stepping one may put others behind it */
 		struct rs_conn *c = g_ptr_array_steal_index_fast(f->later, f->later->len - 1);
 
@@ -118,6 +119,7 @@ static void on_after(uv_check_t *h)
 		if (!c->closing)
 			c->ops->step(c);
 	}
+	f->after_now = false;
 	(void)uv_idle_stop(&f->hurry);
 }
 

@@ -47,6 +47,7 @@ struct front {
 	uint64_t untold_n[RS_STATS_TURNED_N];
 	GPtrArray *later; /* struct rs_conn: to be stepped when all that has arrived is read */
 	uv_check_t after; /* does it */
+	bool after_now;   /* it is now, and they are */
 	uv_idle_t hurry;  /* runs while `later` is not empty: the loop must not wait */
 	uv_timer_t tick;
 	uint64_t stop_by_ms;

@@ -2,7 +2,7 @@
  *
  *   NONE --LOGIN--> ASKED_AUTH --CHALLENGE--> NONE        --REFUSED--> (held back) --> NONE
  *                      '--OPENED ok--> IN --RETR--> WAIT_BODY --> SENDING --> IN
- *                                      IN --QUIT--> WAIT_COMMIT --COMMITTED--> end
+ *                                      IN --QUIT--> WAIT_COMMIT --COMMITTED--> LEAVING --turn's end--> end
  * Facts: `store` is set exactly from OPENED on, and the store hears CLOSE once for it; `drop` is a
  *        mapping of a sealed file that was checked; bodies are asked for in IN and WAIT_BODY only. */
 #include <fcntl.h>
@@ -24,7 +24,15 @@
 #define IN_ENOUGH      16384 /* octets of commands waiting; no more are read */
 #define BODIES_KEPT_MS 5000  /* of a session that fetches nothing more */
 
-enum pop3_wait { WAIT_NOTHING, WAIT_LOGIN, WAIT_HELD_BACK, WAIT_BODY, SENDING, WAIT_COMMIT };
+enum pop3_wait {
+	WAIT_NOTHING,
+	WAIT_LOGIN,
+	WAIT_HELD_BACK,
+	WAIT_BODY,
+	SENDING,
+	WAIT_COMMIT,
+	LEAVING /* the store is told of the end, QUIT is not answered yet */
+};
 
 struct pop3 {
 	struct front_sess sess; /* first: the table hands out this */
@@ -49,6 +57,9 @@ struct pop3 {
 	uint64_t asked_ns;       /* when auth was asked, or the store to delete */
 	bool counted;            /* in RS_STAT_SESSIONS */
 	bool told_commit;
+	uint32_t left_store; /* LEAVING: who was told, and what QUIT is answered with */
+	uint32_t left;
+	enum rs_pop3_code left_code;
 	bool starting_tls; /* STLS was accepted, its "+OK" is not with the kernel yet */
 	bool stepping;
 };
@@ -118,14 +129,27 @@ static void let_go(struct pop3 *p)
 }
 
 /* The same before QUIT is answered: whoever reads "+OK" may log in again at once, perhaps at another
- * front, and the store must have heard of the end by then. */
-static void let_go_first(struct pop3 *p)
+ * front, and the store must have heard of the end by then. Answered at the end of this turn of the loop (`left`),
+ * so that the ends of many sessions leave together. */
+static void let_go_first(struct pop3 *p, uint32_t left, enum rs_pop3_code code)
 {
-	struct rs_link *l = store_of(p);
-
+	p->left_store = p->store;
+	p->left = left;
+	p->left_code = code;
 	let_go(p);
-	if (l)
+	p->wait = LEAVING;
+	front_later(p->sess.conn);
+}
+
+static void left(struct pop3 *p)
+{
+	struct rs_link *l =
+		p->left_store == NO_STORE ? NULL : front_of(p)->proc->stores[p->left_store];
+
+	if (l) /* the first of this turn sends for all */
 		rs_link_flush(l);
+	p->wait = WAIT_NOTHING;
+	rs_pop3s_committed(p->engine, p->left, p->left_code);
 }
 
 static void ask_commit(struct pop3 *p)
@@ -136,8 +160,7 @@ static void ask_commit(struct pop3 *p)
 
 	p->removed_n = marked;
 	if (marked == 0) {
-		let_go_first(p);
-		rs_pop3s_committed(p->engine, 0, RS_POP3_CODE_NONE);
+		let_go_first(p, 0, RS_POP3_CODE_NONE);
 		return;
 	}
 	rs_link_begin(l, RS_MSG_COMMIT);
@@ -352,15 +375,13 @@ static bool on_committed(struct pop3 *p, struct rs_msg_in *m)
 
 	if (!rs_msg_end(m) || p->wait != WAIT_COMMIT)
 		return false;
-	p->wait = WAIT_NOTHING;
-	let_go_first(p);
 	if (err != RS_STORE_OK) {
 		left = p->removed_n;
 		p->removed_n = 0;
 	}
 	rs_stats_add(RS_STAT_DELETED, p->removed_n - RS_MIN(left, p->removed_n));
 	rs_stats_time(RS_STAT_COMMIT_TIME, (uv_hrtime() - p->asked_ns) / 1000);
-	rs_pop3s_committed(p->engine, left, err == RS_STORE_OK ? RS_POP3_CODE_NONE : code_of(err));
+	let_go_first(p, left, err == RS_STORE_OK ? RS_POP3_CODE_NONE : code_of(err));
 	return true;
 }
 
@@ -547,6 +568,8 @@ static enum rs_step advance(struct pop3 *p)
 		body_begin(p);
 	if (p->wait == SENDING)
 		body_send(p);
+	if (p->wait == LEAVING && c->front->after_now)
+		left(p);
 	s = rs_pop3s_recv(p->engine, in.p, in.n, &used, &ev);
 	if (s == RS_EVENT)
 		on_event(p,
@@ -665,7 +688,7 @@ static void on_idle(struct rs_conn *c)
 	}
 	if (p->wait == WAIT_LOGIN) {
 		give_up_login(p);
-	} else if (p->wait == WAIT_BODY || p->wait == WAIT_COMMIT) {
+	} else if (p->wait == WAIT_BODY || p->wait == WAIT_COMMIT || p->wait == LEAVING) {
 		rs_conn_alive(c,
 			LOGIN_TIME_S); /* the store takes its time; it is not the client's fault */
 		return;
@@ -712,7 +735,8 @@ static void on_kick(struct rs_conn *c, const char *why)
 {
 	struct pop3 *p = c->driver;
 
-	if (p->wait == WAIT_COMMIT) /* the client has said QUIT: it ends by itself */
+	/* the client has said QUIT: it ends by itself */
+	if (p->wait == WAIT_COMMIT || p->wait == LEAVING)
 		return;
 	rs_log(RS_LOG_INFO, "kicked", "id", rs_log_id(c->id), "user", p->user, NULL);
 	if (c->shaking || c->writing) {
