@@ -185,8 +185,8 @@ void generation_ready(struct generation *g, struct master *m)
 
 void generation_failed(struct generation *g, struct master *m, const struct child *c)
 {
-	g_autofree char *why = g_strdup_printf("%s%u cannot start with this configuration; the log "
-					       "has its words",
+	g_autofree char *why = g_strdup_printf("%s%u cannot start with this configuration; "
+					       "restanted check-config or the log says why",
 		rs_role_name(c->role), c->index);
 
 	stop(m, g);
