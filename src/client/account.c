@@ -41,6 +41,7 @@ void rs_account_free(struct rs_account *a)
 	g_free(a->rules);
 	g_free(a->ca_file);
 	g_free(a->pin_sha256);
+	g_free(a->smtp_pin_sha256);
 	g_free(a);
 }
 
@@ -276,6 +277,7 @@ static const struct key keys[] = {
 	{"rules", path_set, text_get, AT(rules)},
 	{"ca-file", path_set, text_get, AT(ca_file)},
 	{"pin", pin_set, text_get, AT(pin_sha256)},
+	{"smtp-pin", pin_set, text_get, AT(smtp_pin_sha256)},
 	{"timeout", timeout_set, timeout_get, 0},
 };
 
@@ -327,6 +329,41 @@ int rs_account_set(struct rs_account *a, const char *key, const char *value, str
 	if (!why)
 		why = k->set(a, k->at, value);
 	return why ? rs_err_set(err, RS_EINVAL, "%s", why) : 0;
+}
+
+int rs_account_unset(struct rs_account *a, const char *key, struct rs_err *err)
+{
+	const struct key *k = key_find(key);
+
+	if (!k)
+		return rs_err_set(err, RS_EINVAL, _("is not a known key"));
+	if (strcmp(key, "timeout") == 0)
+		a->timeout_s = RS_ACCOUNT_TIMEOUT_S;
+	else if (strcmp(key, "leave") == 0)
+		a->leave = (struct rs_policy){.remove = false};
+	else if (strcmp(key, "size-limit") == 0)
+		a->size_limit = 0;
+	else if (k->get == pop3_security_get || k->get == smtp_security_get)
+		*FIELD(a, k->at, enum rs_security) = RS_SECURITY_TLS;
+	else if (strcmp(key, "address") == 0 || strcmp(key, "pop3") == 0)
+		return rs_err_set(err, RS_EINVAL, _("cannot be left out"));
+	else
+		g_clear_pointer(FIELD(a, k->at, char *), g_free);
+	return 0;
+}
+
+struct rs_account *rs_account_copy(const struct rs_account *a)
+{
+	struct rs_account *copy = rs_account_new();
+
+	copy->name = g_strdup(a->name);
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		g_autofree char *value = keys[i].get(a, keys[i].at);
+
+		if (value)
+			(void)keys[i].set(copy, keys[i].at, value);
+	}
+	return copy;
 }
 
 char *rs_account_get(const struct rs_account *a, const char *key)

@@ -37,7 +37,8 @@ struct rs_account {
 	char *rules;                    /* NULL, or path of a file of rules (rules.h)        */
 	char *ca_file;                  /* NULL: the system's                                */
 	char *pin_sha256;               /* 64 hex digits: SHA-256 of the certificate, or NULL */
-	guint timeout_s;                /* silence after which a server is given up          */
+	char *smtp_pin_sha256; /* the same for sending; NULL: pin_sha256 where both are one host */
+	guint timeout_s;       /* silence after which a server is given up          */
 };
 
 #define RS_ACCOUNT_NAME_MAX      64u
@@ -55,6 +56,10 @@ const char *const *rs_account_keys(void);
 /* -RS_EINVAL: no such key, or the value is not acceptable; the text says what would be. */
 int rs_account_set(
 	struct rs_account *a, const char *key, const char *value, struct rs_err *err) RS_MUST_USE;
+/* As if it had never been given. -RS_EINVAL: no such key, or one that must have a value. */
+int rs_account_unset(struct rs_account *a, const char *key, struct rs_err *err) RS_MUST_USE;
+/* The same values again, owned. */
+struct rs_account *rs_account_copy(const struct rs_account *a);
 /* As rs_account_set takes it, owned; NULL where the key has no value. */
 char *rs_account_get(const struct rs_account *a, const char *key);
 

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/discover.h"
 #include "client/places.h"
 #include "client/secret_store.h"
+#include "client/settings.h"
 #include "client/text.h"
 
 #define FILE_MAX (1024u * 1024)
@@ -86,10 +88,12 @@ static int lines_read(const struct rs_places *p, GPtrArray **out, struct rs_err 
 
 struct reader {
 	const char *file;
-	guint line_n;               /* from 1 */
-	struct rs_account *account; /* of the group, NULL before the first; owned by `accounts` */
-	GHashTable *seen;           /* keys of this group */
-	GArray *group_lines;        /* where each account begins */
+	guint line_n;                 /* from 1 */
+	struct rs_account *account;   /* of the group, NULL before the first; owned by `accounts` */
+	char *group;                  /* of settings (settings.h), NULL in one of an account */
+	struct rs_settings *settings; /* NULL: they are only checked */
+	GHashTable *seen;             /* keys of this group */
+	GArray *group_lines;          /* where each account begins */
 	GPtrArray *accounts;
 	struct rs_err *err;
 };
@@ -104,8 +108,14 @@ static int group_line(struct reader *r, const struct line *l)
 	const char *name = account_of(l);
 	g_autofree char *what = g_strdup_printf("[%s]", l->name);
 
+	g_clear_pointer(&r->group, g_free);
+	if (rs_settings_group(l->name)) {
+		r->group = g_strdup(l->name);
+		g_hash_table_remove_all(r->seen);
+		return 0;
+	}
 	if (!name || !*name)
-		return bad(r, what, _("is not known; write [account NAME]"));
+		return bad(r, what, _("is not known; write [account NAME] or [discovery]"));
 	for (guint i = 0; i < r->accounts->len; i++) {
 		if (strcmp(((struct rs_account *)r->accounts->pdata[i])->name, name) == 0)
 			return bad(r, what, _("is there twice; remove or rename one of them"));
@@ -118,11 +128,24 @@ static int group_line(struct reader *r, const struct line *l)
 	return 0;
 }
 
+static int settings_line(struct reader *r, const struct line *l)
+{
+	g_autofree char *what = g_strdup_printf("[%s] %s", r->group, l->name);
+	const char *why;
+
+	if (!g_hash_table_add(r->seen, g_strdup(l->name)))
+		return bad(r, what, _("is given twice; remove one of them"));
+	why = rs_settings_set(r->settings, r->group, l->name, l->value);
+	return why ? bad(r, what, why) : 0;
+}
+
 static int key_line(struct reader *r, const struct line *l)
 {
 	g_autofree char *what = NULL;
 	struct rs_err why;
 
+	if (r->group)
+		return settings_line(r, l);
 	if (!r->account)
 		return bad(r, l->name, _("stands in front of the first [account NAME]"));
 	what = g_strdup_printf("[account %s] %s", r->account->name, l->name);
@@ -184,10 +207,11 @@ static void account_free(void *a)
 	rs_account_free(a);
 }
 
-int rs_accounts_load(const struct rs_places *p, GPtrArray **out, struct rs_err *err)
+static int load(const struct rs_places *p, struct rs_settings *settings, GPtrArray **out,
+	struct rs_err *err)
 {
 	g_autoptr(GPtrArray) lines = NULL;
-	struct reader r = {.file = p->config_file, .err = err};
+	struct reader r = {.file = p->config_file, .settings = settings, .err = err};
 	int rc = lines_read(p, &lines, err);
 
 	if (rc < 0)
@@ -198,10 +222,29 @@ int rs_accounts_load(const struct rs_places *p, GPtrArray **out, struct rs_err *
 	rc = read_lines(p, &r, lines);
 	g_hash_table_unref(r.seen);
 	g_array_unref(r.group_lines);
+	g_free(r.group);
 	if (rc < 0)
 		g_ptr_array_unref(r.accounts);
 	else
 		*out = r.accounts;
+	return rc;
+}
+
+int rs_accounts_load(const struct rs_places *p, GPtrArray **out, struct rs_err *err)
+{
+	return load(p, NULL, out, err);
+}
+
+int rs_settings_load(const struct rs_places *p, struct rs_settings *out, struct rs_err *err)
+{
+	struct rs_settings s = {.isp_database = g_strdup(RS_DISCOVER_DATABASE)};
+	g_autoptr(GPtrArray) accounts = NULL;
+	int rc = load(p, &s, &accounts, err);
+
+	if (rc < 0)
+		rs_settings_finish(&s);
+	else
+		*out = s;
 	return rc;
 }
 

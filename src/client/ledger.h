@@ -140,6 +140,17 @@ int rs_ledger_rename(struct rs_ledger *l, gint64 id, struct rs_slice uid, guint3
 /* Its UID belongs to another message from now on; the row stays for its file and digest. */
 int rs_ledger_retire(struct rs_ledger *l, gint64 id, gint64 gone_s, struct rs_err *err) RS_MUST_USE;
 
+/* --- whole accounts, between begin and commit -------------------------------------------------- */
+
+/* All that is known under the key `from` is known under `to`, too: the same mailbox, reached in another way. */
+int rs_ledger_carry(
+	struct rs_ledger *l, const char *from, const char *to, struct rs_err *err) RS_MUST_USE;
+/* Nothing is known of it any more. */
+int rs_ledger_drop(struct rs_ledger *l, const char *account, struct rs_err *err) RS_MUST_USE;
+/* Rows of it; no transaction is needed. */
+int rs_ledger_count(
+	struct rs_ledger *l, const char *account, guint64 *out, struct rs_err *err) RS_MUST_USE;
+
 /* --- what is known of accounts and hosts ------------------------------------------------------ */
 
 /* What the ledger knows messages by, beside their UIDs: the account and the mailbox it stands for. An account that is

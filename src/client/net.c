@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "client/names.h"
 #include "client/text.h"
 
 struct rs_net {
@@ -58,6 +59,15 @@ static int certificate_fail(const struct rs_net *n, struct rs_err *err)
 		  "pin it "
 		  "with --pin"),
 		n->where->host, certificate_words(n->wrong), sum ? sum : "?");
+}
+
+/* Told to the owner, who can offer to pin it. */
+static void note_seen(const struct rs_net *n)
+{
+	g_autofree char *sum = fingerprint(n->certificate);
+
+	if (n->where->seen && sum)
+		(void)g_strlcpy(n->where->seen, sum, RS_NET_SEEN);
 }
 
 static int tls_fail(const struct rs_net *n, const GError *error, struct rs_err *err)
@@ -161,6 +171,7 @@ static int shake(struct rs_net *n, struct rs_err *err)
 	g_tls_connection_set_require_close_notify(G_TLS_CONNECTION(tls), FALSE);
 	g_signal_connect(tls, "accept-certificate", G_CALLBACK(on_certificate), n);
 	if (!g_tls_connection_handshake(G_TLS_CONNECTION(tls), n->where->cancel, &error)) {
+		note_seen(n);
 		if (error->domain == G_TLS_ERROR ||
 			(error->domain == G_IO_ERROR && error->code != G_IO_ERROR_TIMED_OUT &&
 				error->code != G_IO_ERROR_CANCELLED))
@@ -168,6 +179,7 @@ static int shake(struct rs_net *n, struct rs_err *err)
 		return fail(n, error, err);
 	}
 	g_set_object(&n->certificate, g_tls_connection_get_peer_certificate(G_TLS_CONNECTION(tls)));
+	note_seen(n);
 	if (!pin_ok(n))
 		return certificate_fail(n, err);
 	n->stream = g_steal_pointer(&tls);
@@ -181,24 +193,35 @@ int rs_net_start_tls(struct rs_net *n, struct rs_err *err)
 
 /* --- the connection ------------------------------------------------------------------------ */
 
-int rs_net_open(const struct rs_net_where *where, struct rs_net **out, struct rs_err *err)
+static GSocketConnection *connect_to(const struct rs_net_where *where, GError **error)
 {
 	g_autoptr(GSocketClient) client = g_socket_client_new();
+	g_autoptr(GSocketAddress) path = NULL;
+	g_autofree char *host = NULL;
+	guint16 port = where->port;
+
+	g_socket_client_set_timeout(client, where->timeout_s);
+	if (where->host[0] == '/') {
+		path = g_unix_socket_address_new(where->host);
+		return g_socket_client_connect(
+			client, G_SOCKET_CONNECTABLE(path), where->cancel, error);
+	}
+	if (rs_names_testing() && !rs_names_connect(where->host, where->port, &host, &port)) {
+		g_set_error_literal(error, G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND, "test");
+		return NULL;
+	}
+	return g_socket_client_connect_to_host(
+		client, host ? host : where->host, port, where->cancel, error);
+}
+
+int rs_net_open(const struct rs_net_where *where, struct rs_net **out, struct rs_err *err)
+{
 	g_autoptr(GError) error = NULL;
 	struct rs_net *n = g_new0(struct rs_net, 1);
 	int rc = 0;
 
 	n->where = where;
-	g_socket_client_set_timeout(client, where->timeout_s);
-	if (where->host[0] == '/') {
-		g_autoptr(GSocketAddress) path = g_unix_socket_address_new(where->host);
-
-		n->tcp = g_socket_client_connect(
-			client, G_SOCKET_CONNECTABLE(path), where->cancel, &error);
-	} else {
-		n->tcp = g_socket_client_connect_to_host(
-			client, where->host, where->port, where->cancel, &error);
-	}
+	n->tcp = connect_to(where, &error);
 	if (!n->tcp)
 		rc = fail(n, error, err);
 	else if (where->tls_at_once)

@@ -18,7 +18,10 @@ struct rs_net_where {
 		*pin_sha256;  /* NULL, or 64 hex digits: this certificate only, whoever signed it */
 	guint timeout_s;      /* silence: no octet for so long is an error */
 	GCancellable *cancel; /* NULL, or lent */
+	char *seen; /* NULL, or room for RS_NET_SEEN octets: fingerprint of what it showed */
 };
+
+#define RS_NET_SEEN 65u /* 64 hex digits and NUL */
 
 struct rs_net;
 

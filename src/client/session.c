@@ -468,7 +468,8 @@ int rs_session_open(const struct rs_account *a, const struct rs_secret *password
 		.ca_file = a->ca_file,
 		.pin_sha256 = a->pin_sha256,
 		.timeout_s = a->timeout_s,
-		.cancel = cancel};
+		.cancel = cancel,
+		.seen = s->told->certificate};
 	limits.depth_max = RS_SESSION_WINDOW / 8; /* none is shorter than "RETR 1" and its end */
 	rc = rs_pop3c_create(&limits, &s->engine);
 	if (rc < 0)
@@ -476,6 +477,7 @@ int rs_session_open(const struct rs_account *a, const struct rs_secret *password
 	if (rc == 0)
 		rc = open_session(s, password, how, err);
 	s->told = NULL;
+	s->where.seen = NULL;
 	if (rc < 0)
 		rs_session_close(&s);
 	else

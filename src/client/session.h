@@ -29,10 +29,11 @@ struct rs_session_how {
 
 /* What came of it, filled on failure, too. */
 struct rs_session_told {
-	bool flown;             /* the login went out on what was remembered */
-	bool hung_at_capa;      /* the connection broke at CAPA */
-	enum rs_pop3_code code; /* why the login (or the greeting) was refused */
-	guint32 login_delay_s;  /* the server wants so long between logins, 0: did not say */
+	bool flown;                    /* the login went out on what was remembered */
+	bool hung_at_capa;             /* the connection broke at CAPA */
+	enum rs_pop3_code code;        /* why the login (or the greeting) was refused */
+	guint32 login_delay_s;         /* the server wants so long between logins, 0: did not say */
+	char certificate[RS_NET_SEEN]; /* SHA-256 of what the server showed, "" without TLS */
 };
 
 struct rs_session {

@@ -188,6 +188,14 @@ static int connect_to(struct rs_submit *s, struct rs_err *err)
 	return 0;
 }
 
+/* One certificate for both servers where both are one host. */
+static const char *pin_of(const struct rs_account *a)
+{
+	if (a->smtp_pin_sha256)
+		return a->smtp_pin_sha256;
+	return g_ascii_strcasecmp(a->smtp_host, a->pop3_host) == 0 ? a->pin_sha256 : NULL;
+}
+
 int rs_submit_open(const struct rs_account *a, const struct rs_submit_login *login,
 	GCancellable *cancel, struct rs_submit **out, struct rs_err *err)
 {
@@ -205,9 +213,10 @@ int rs_submit_open(const struct rs_account *a, const struct rs_submit_login *log
 		.port = a->smtp_port,
 		.tls_at_once = a->smtp_security == RS_SECURITY_TLS,
 		.ca_file = a->ca_file,
-		.pin_sha256 = a->pin_sha256,
+		.pin_sha256 = pin_of(a),
 		.timeout_s = a->timeout_s,
-		.cancel = cancel};
+		.cancel = cancel,
+		.seen = login ? login->seen : NULL};
 	rc = connect_to(s, err);
 	if (rc == 0)
 		rc = begin(s, login, err);

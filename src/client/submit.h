@@ -46,6 +46,7 @@ struct rs_submit_mail {
 struct rs_submit_login {
 	const struct rs_secret *password;
 	const char *token; /* OAuth access token */
+	char *seen; /* NULL, or room for RS_NET_SEEN octets (net.h): the certificate's fingerprint */
 };
 
 struct rs_submit;
