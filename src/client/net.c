@@ -338,6 +338,11 @@ void rs_net_set_timeout(struct rs_net *n, guint timeout_s)
 	g_socket_set_timeout(g_socket_connection_get_socket(n->tcp), timeout_s);
 }
 
+GTlsConnection *rs_net_tls(const struct rs_net *n)
+{
+	return rs_net_is_tls(n) ? G_TLS_CONNECTION(n->stream) : NULL;
+}
+
 bool rs_net_is_tls(const struct rs_net *n)
 {
 	return n->stream && G_IS_TLS_CONNECTION(n->stream);

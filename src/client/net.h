@@ -53,6 +53,8 @@ int rs_net_fd(const struct rs_net *n);
 
 /* Another limit for silence, from now on; the `where` of rs_net_open must say the same. */
 void rs_net_set_timeout(struct rs_net *n, guint timeout_s);
+/* Its TLS, for what only that knows; borrowed; NULL without. */
+GTlsConnection *rs_net_tls(const struct rs_net *n);
 bool rs_net_is_tls(const struct rs_net *n);
 /* What binds a login to this TLS connection: tls-exporter (RFC 9266), else tls-server-end-point (RFC 5929).
  * g_byte_array_unref it; NULL: there is none. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "client/places.h"
+#include "client/secret_service.h"
 #include "client/text.h"
 
 static char *secrets_dir(const struct rs_places *p)
@@ -21,7 +22,8 @@ static char *secret_file(const struct rs_places *p, const char *account, const c
 	return g_build_filename(p->data_dir, "secrets", name, NULL);
 }
 
-int rs_secret_store_get(const struct rs_places *p, const char *account, const char *what,
+/* The file only. */
+static int file_get(const struct rs_places *p, const char *account, const char *what,
 	struct rs_secret **out, struct rs_err *err)
 {
 	g_autofree char *path = secret_file(p, account, what);
@@ -44,12 +46,38 @@ int rs_secret_store_get(const struct rs_places *p, const char *account, const ch
 	return rc < 0 ? rs_err_set(err, RS_ENOMEM, _("no memory")) : 0;
 }
 
+int rs_secret_store_get(const struct rs_places *p, const char *account, const char *what,
+	struct rs_secret **out, struct rs_err *err)
+{
+	if (rs_secret_service_there() && rs_secret_service_get(p, account, what, out) == 0)
+		return 0;
+	return file_get(p, account, what, out, err);
+}
+
 int rs_secret_store_put(const struct rs_places *p, const char *account, const char *what,
 	const struct rs_secret *secret, struct rs_err *err)
 {
 	g_autofree char *path = secret_file(p, account, what);
+	g_autofree char *dir = secrets_dir(p);
 
+	if (rs_secret_service_there() && rs_secret_service_put(p, account, what, secret) == 0) {
+		(void)g_unlink(path); /* of a time without the service */
+		(void)g_rmdir(dir);
+		return 0;
+	}
 	return rs_file_replace(path, rs_slice(secret->octets, secret->n), err);
+}
+
+char *rs_secret_store_where(const struct rs_places *p, const char *account, const char *what)
+{
+	struct rs_secret *secret = NULL;
+	bool service =
+		rs_secret_service_there() && rs_secret_service_get(p, account, what, &secret) == 0;
+
+	rs_secret_destroy(&secret);
+	if (service)
+		return g_strdup(_("in the desktop's secret service"));
+	return secret_file(p, account, what);
 }
 
 int rs_secret_store_forget(const struct rs_places *p, const char *account, struct rs_err *err)
@@ -60,6 +88,8 @@ int rs_secret_store_forget(const struct rs_places *p, const char *account, struc
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
 		g_autofree char *path = secret_file(p, account, all[i]);
 
+		if (rs_secret_service_there())
+			rs_secret_service_forget(p, account, all[i]);
 		if (g_unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
 			return rs_err_set(err, rs_err_kind_of_errno(errno),
 				_("cannot remove the password in %s: %s"), path, g_strerror(errno));

@@ -1,6 +1,7 @@
 /* secret_store - passwords (and later tokens) of accounts, kept outside the configuration.
- * Form: one file a secret, <data folder>/secrets/<ACCOUNT>.<WHAT>, mode 0600 in a folder of mode
- * 0700, replaced atomically. The desktop's secret service joins behind the same calls.
+ * Form: the desktop's secret service where there is one (secret_service.h); else one file a secret,
+ * <data folder>/secrets/<ACCOUNT>.<WHAT>, mode 0600 in a folder of mode 0700, replaced atomically. What one does
+ * not have is looked for in the other.
  * Errors: -RS_ENOENT not stored; -RS_ECONFIG others can read the file; -RS_EIO, -RS_EROFS ... */
 #ifndef RS_CLIENT_SECRET_STORE_H
 #define RS_CLIENT_SECRET_STORE_H
@@ -18,6 +19,9 @@ int rs_secret_store_get(const struct rs_places *p, const char *account, const ch
 int rs_secret_store_put(const struct rs_places *p, const char *account, const char *what,
 	const struct rs_secret *secret, struct rs_err *err) RS_MUST_USE;
 /* All secrets of the account; none is fine. */
+/* Where it is, for people: words, or the path of its file. g_free it. */
+char *rs_secret_store_where(const struct rs_places *p, const char *account, const char *what);
+
 int rs_secret_store_forget(
 	const struct rs_places *p, const char *account, struct rs_err *err) RS_MUST_USE;
 

@@ -189,7 +189,7 @@ static int connect_to(struct rs_submit *s, struct rs_err *err)
 }
 
 /* One certificate for both servers where both are one host. */
-static const char *pin_of(const struct rs_account *a)
+const char *rs_submit_pin(const struct rs_account *a)
 {
 	if (a->smtp_pin_sha256)
 		return a->smtp_pin_sha256;
@@ -213,7 +213,7 @@ int rs_submit_open(const struct rs_account *a, const struct rs_submit_login *log
 		.port = a->smtp_port,
 		.tls_at_once = a->smtp_security == RS_SECURITY_TLS,
 		.ca_file = a->ca_file,
-		.pin_sha256 = pin_of(a),
+		.pin_sha256 = rs_submit_pin(a),
 		.timeout_s = a->timeout_s,
 		.cancel = cancel,
 		.seen = login ? login->seen : NULL};

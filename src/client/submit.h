@@ -51,6 +51,9 @@ struct rs_submit_login {
 
 struct rs_submit;
 
+/* The certificate that the account's SMTP server must show; NULL: any that verifies. Borrowed. */
+const char *rs_submit_pin(const struct rs_account *a);
+
 /* Connect, TLS, login. -RS_ECONFIG: the account has no SMTP server. -RS_ENET, -RS_ECERT, -RS_EAUTH, -RS_ETEMP,
  * -RS_EPROTO: one sentence with the cure. */
 int rs_submit_open(const struct rs_account *a, const struct rs_submit_login *login,

@@ -1,13 +1,13 @@
-/* cmd_account.c - restante account list|show|remove; add is in cmd_account_add.c. */
+/* cmd_account.c - restante account list|show; add is in cmd_account_add.c, the rest in cmd_account_edit.c. */
 #include "restante/restante.h"
 
 #include <string.h>
 
+#include "client/secret_store.h"
 #include "client/text.h"
 
 static int account_list(const struct rs_command *self, int argc, char **argv);
 static int account_show(const struct rs_command *self, int argc, char **argv);
-static int account_remove(const struct rs_command *self, int argc, char **argv);
 
 static const struct rs_command subcommands[] = {
 	{"account add", N_("[ADDRESS]"), N_("Add an account; asks for what is not given"),
@@ -17,13 +17,16 @@ static const struct rs_command subcommands[] = {
 		account_show},
 	{"account login", N_("NAME"), N_("Log in by OAuth 2 again: browser, or --device"),
 		rs_account_login},
+	{"account edit", N_("NAME"), N_("Change an account"), rs_account_edit},
+	{"account test", N_("NAME"), N_("Log in at both servers of an account"), rs_account_test},
 	{"account remove", N_("NAME"), N_("Forget an account and its password; its mail stays"),
-		account_remove},
+		rs_account_remove_command},
 };
 
 static int usage(void)
 {
-	rs_say("%s", _("Usage: restante account add|list|show|remove [OPTION…] [ARGUMENT…]\n\n"));
+	rs_say("%s", _("Usage: restante account add|list|show|edit|test|login|remove [OPTION…] "
+		       "[ARGUMENT…]\n\n"));
 	for (size_t i = 0; i < G_N_ELEMENTS(subcommands); i++)
 		rs_say("  %-15s %s\n", subcommands[i].name, _(subcommands[i].summary));
 	rs_say(_("\nrestante account add --help says more, and so on.\n"));
@@ -33,7 +36,7 @@ static int usage(void)
 static int run(const struct rs_command *self, int argc, char **argv)
 {
 	if (argc < 2)
-		return rs_usage(self, _("say what to do: add, list, show or remove"));
+		return rs_usage(self, _("say what to do: add, list, show, edit, test or remove"));
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return usage();
 	for (size_t i = 0; i < G_N_ELEMENTS(subcommands); i++) {
@@ -46,7 +49,7 @@ static int run(const struct rs_command *self, int argc, char **argv)
 }
 
 const struct rs_command rs_cmd_account = {
-	"account", "", N_("Add, list, show and remove accounts"), run};
+	"account", "", N_("Add, list, change, test and remove accounts"), run};
 
 /* --- list ------------------------------------------------------------------------------------ */
 
@@ -102,7 +105,7 @@ static int account_list(const struct rs_command *self, int argc, char **argv)
 	return status;
 }
 
-/* --- show, remove ---------------------------------------------------------------------------- */
+/* --- show ------------------------------------------------------------------------------------ */
 
 static void say_account(const struct rs_account *a)
 {
@@ -155,28 +158,15 @@ static int act_show(const struct rs_places *p, const struct rs_account *a)
 {
 	say_account(a);
 	rs_say(_("# configuration: %s\n"), p->config_file);
-	if (!a->password_command)
-		rs_say(_("# password: stored in %s/secrets\n"), p->data_dir);
+	if (!a->password_command) {
+		g_autofree char *where = rs_secret_store_where(p, a->name, RS_SECRET_PASSWORD);
+
+		rs_say(_("# password: %s\n"), where);
+	}
 	return RS_EXIT_DONE;
 }
 
 static int account_show(const struct rs_command *self, int argc, char **argv)
 {
 	return with_account(self, argc, argv, act_show);
-}
-
-static int act_remove(const struct rs_places *p, const struct rs_account *a)
-{
-	struct rs_err err;
-
-	if (rs_account_remove(p, a->name, &err) < 0)
-		return rs_fail(&err);
-	rs_say(_("Account %s and its password are removed. Its mail stays in %s.\n"), a->name,
-		a->maildir);
-	return RS_EXIT_DONE;
-}
-
-static int account_remove(const struct rs_command *self, int argc, char **argv)
-{
-	return with_account(self, argc, argv, act_remove);
 }

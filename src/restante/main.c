@@ -11,6 +11,7 @@
 static const struct rs_command *const commands[] = {
 	&rs_cmd_account,
 	&rs_cmd_check,
+	&rs_cmd_doctor,
 	&rs_cmd_fetch,
 	&rs_cmd_import,
 	&rs_cmd_list,

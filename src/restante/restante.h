@@ -34,6 +34,7 @@ struct rs_command {
 extern const struct rs_command rs_cmd_account;
 extern const struct rs_command rs_cmd_check;
 extern const struct rs_command rs_cmd_delete;
+extern const struct rs_command rs_cmd_doctor;
 extern const struct rs_command rs_cmd_fetch;
 extern const struct rs_command rs_cmd_folder;
 extern const struct rs_command rs_cmd_import;
@@ -92,6 +93,9 @@ int rs_account_add(const struct rs_command *self, int argc, char **argv);
 int rs_account_login(const struct rs_command *self, int argc, char **argv);
 /* By the browser, or `device`: with a code. Says what to do; an exit status. */
 int rs_account_log_in(const struct rs_places *p, const struct rs_account *a, bool device);
+int rs_account_edit(const struct rs_command *self, int argc, char **argv);
+int rs_account_test(const struct rs_command *self, int argc, char **argv);
+int rs_account_remove_command(const struct rs_command *self, int argc, char **argv);
 
 /* Ask at the terminal. Returns the answer without blanks at its ends, `standard` for an empty one
  * (NULL: asks again); NULL at the end of input. Owned. */

@@ -234,5 +234,146 @@ def _():
         assert len(shown(home, ANNA)["pin"]) == 64 and shown(home, ANNA)["pin"] in out
 
 
+# --- edit, test, remove -----------------------------------------------------------------------------
+
+def added(home, server, *more):
+    add(home, server, {}, "--pop3", f"localhost:{server.pop3s_port}", "--no-smtp", *more)
+
+
+@tap.case("account test says what works; account edit changes, tries, and saves only what works")
+def _():
+    with Home() as home, Provider() as server:
+        server.deliver(ANNA, [message(1)])
+        added(home, server)
+        out, err = home.run("account", "test", "anna")
+        assert "password accepted · 1 message," in out and not err, (out, err)
+        home.run("account", "edit", "anna", "--smtp", f"localhost:{server.submit_port}", "--timeout", "20")
+        assert shown(home)["smtp-user"] == ANNA and shown(home)["timeout"] == "20"
+        assert "Sending works" in home.run("account", "test", "anna")[0]
+        _, err = home.run("account", "edit", "anna", "--password-stdin", stdin="wrong\n", status=REFUSED)
+        assert "Nothing is changed" in err, err
+        home.run("account", "test", "anna")
+        _, err = home.run("account", "edit", "anna", "--unset", "address", status=USAGE)
+        assert "cannot be left out" in one_sentence(err)
+        home.run("account", "edit", "anna", "--no-smtp", "--unset", "timeout")
+        assert not {"smtp", "smtp-user", "timeout"} & set(shown(home))
+        home.run("account", "edit", "anna", status=USAGE)
+
+
+@tap.case("another name of the same mailbox: what is known goes along; of another one nothing does")
+def _():
+    with Home() as home, Provider() as server:
+        server.deliver(ANNA, [message(1), message(2)])
+        added(home, server)
+        assert "2 new" in home.run("check")[0]
+        move = ["account", "edit", "anna", "--pop3", f"127.0.0.1:{server.pop3s_port}"]
+        _, err = home.run(*move, status=USAGE)
+        assert "--same-mailbox" in one_sentence([line for line in err.splitlines() if "same" in line][0] + "\n")
+        home.run(*move, "--same-mailbox")
+        assert "nothing new, 2 on the server" in home.run("check")[0]
+        home.run("account", "edit", "anna", "--pop3", f"localhost:{server.pop3s_port}", "--other-mailbox")
+        assert "2 new" in home.run("check")[0]
+
+
+@tap.case("a changed policy is shown before it deletes anything")
+def _():
+    with Home() as home, Provider() as server:
+        server.deliver(ANNA, [message(1), message(2), message(3)])
+        added(home, server)
+        home.run("check")
+        out, _ = home.run("account", "edit", "anna", "--leave", "delete")
+        assert "3 messages would go from the server: not at the next check" in out, out
+        assert "3 on the server" in home.run("check")[0]
+
+
+@tap.case("remove: the mail stays, or goes with what is known of it; the password is forgotten")
+def _():
+    with Home() as home, Provider() as server:
+        server.deliver(ANNA, [message(1)])
+        added(home, server)
+        home.run("check")
+        out, _ = home.run("account", "remove", "anna")
+        assert "stays" in out and home.messages() and not os.path.exists(home.path("secrets"))
+        added(home, server)
+        assert "nothing new" in home.run("check")[0]
+        out, status = at_terminal(home, ["account", "remove", "anna"],
+                                  [("Delete the mail here, too?", "y"), ("Remove the account?", "y")])
+        assert status == DONE and not os.path.exists(home.path("mail", "anna")), out
+        added(home, server)
+        assert "1 new" in home.run("check")[0]
+
+
+# --- doctor -----------------------------------------------------------------------------------------
+
+def doctor(home, status=DONE, env=None):
+    out, _ = home.run("doctor", "anna", "--json", status=status, env=env)
+    return {row["check"]: row for row in map(json.loads, out.splitlines())}
+
+
+@tap.case("doctor: a line for each thing, ok where all is well")
+def _():
+    with Home() as home, Provider() as server:
+        added(home, server)
+        home.run("account", "edit", "anna", "--smtp", f"localhost:{server.submit_port}")
+        rows = doctor(home)
+        assert {"secret", "folder", "space", "pop3-name", "pop3-connect", "pop3-tls", "pop3-capabilities",
+                "pop3-login", "smtp-name", "smtp-connect", "smtp-tls", "smtp-login", "clock"} == set(rows), rows
+        assert all(r["state"] != "fail" for r in rows.values()), rows
+        assert "TLS 1.3" in rows["pop3-tls"]["text"] and "UIDL" in rows["pop3-capabilities"]["text"]
+        assert PASSWORD not in str(rows)
+        out, _ = home.run("doctor")
+        assert "  ok    disk space: " in out or "  WARN  disk space" in out, out
+
+
+@tap.case("doctor: what is wrong, with its cure and its exit status")
+def _():
+    with Home() as home, Provider() as server:
+        added(home, server)
+        home.run("account", "edit", "anna", "--no-test", "--password-stdin", stdin="wrong\n")
+        rows = doctor(home, REFUSED)
+        assert rows["pop3-login"]["state"] == "fail" and "check both" in rows["pop3-login"]["text"], rows
+        home.run("account", "edit", "anna", "--no-test", "--unset", "ca-file")
+        rows = doctor(home, REFUSED)
+        assert rows["pop3-tls"]["state"] == "fail" and "SHA-256" in rows["pop3-tls"]["text"], rows
+        home.run("account", "edit", "anna", "--no-test", "--pop3", "localhost:1")
+        rows = doctor(home, 69)
+        assert rows["pop3-connect"]["state"] == "fail" and "port 1" in rows["pop3-connect"]["text"], rows
+        home.run("account", "edit", "anna", "--no-test", "--pop3", "pop.nowhere.example")
+        rows = doctor(home, 69)
+        assert rows["pop3-name"]["state"] == "fail" and "spelling" in rows["pop3-name"]["text"], rows
+
+
+# --- secrets ----------------------------------------------------------------------------------------
+
+@tap.case("with a secret service the password is there, not in a file; without one it is in a file of 0600")
+def _():
+    fake = os.path.join(rs_serve.BUILD, "tests", "it", "fake_secrets")
+    with Home() as home, Provider() as server:
+        env = {"RESTANTE_HOME": "", "XDG_CONFIG_HOME": home.path("c"), "XDG_DATA_HOME": home.path("d")}
+        secrets = home.path("d", "restante", "secrets")
+        bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+        service = None
+        try:
+            env["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
+            service = subprocess.Popen([fake], env=home.env(**env), stdout=subprocess.PIPE, text=True)
+            assert service.stdout.readline() == "ready\n"
+            add(home, server, env, "--pop3", f"localhost:{server.pop3s_port}", "--no-smtp")
+            assert not os.path.exists(secrets)
+            assert "secret service" in home.run("account", "show", "anna", env=env)[0]
+            home.run("check", env=env)
+            home.run("account", "remove", "anna", env=env)
+            assert service.stdout.readline() == "stored\n" and service.stdout.readline() == "deleted\n"
+        finally:
+            for p in (service, bus):
+                if p:
+                    p.terminate()
+                    p.wait()
+        env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=" + home.path("nobody")
+        add(home, server, env, "--pop3", f"localhost:{server.pop3s_port}", "--no-smtp")
+        path = os.path.join(secrets, "anna.password")
+        assert os.stat(path).st_mode & 0o777 == 0o600 and open(path).read() == PASSWORD
+
+
 if __name__ == "__main__":
     tap.run()
