@@ -141,7 +141,7 @@ def _():
             env = {"LANGUAGE": language}
             names = re.findall(r"^  (\w+) ", home.run("--help", env=env)[0], re.M)
             for words in ([], *([name] for name in names), *(["account", sub] for sub in (
-                    "add", "list", "show", "remove"))):
+                    "add", "list", "show", "edit", "test", "remove"))):
                 out, _ = home.run(*words, "--help", env=env)
                 long = [line for line in out.splitlines() if len(line) > 80]
                 assert not long, long
