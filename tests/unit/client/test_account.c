@@ -202,7 +202,7 @@ static void file__what_is_saved_comes_back(void **state)
 			value = "/srv/rules";
 		else if (strcmp(*key, "timeout") == 0)
 			value = "7";
-		else if (strcmp(*key, "pin") == 0)
+		else if (g_str_has_suffix(*key, "pin"))
 			value = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 		else if (strcmp(*key, "maildir") == 0 || strcmp(*key, "ca-file") == 0)
 			value = "/srv/a path; with = all";
@@ -415,5 +415,7 @@ int main(void)
 		HOME_TEST(password__is_the_first_line_of_its_command),
 	};
 
+	/* not the secret service of whoever runs this */
+	g_setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere", TRUE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
