@@ -72,6 +72,8 @@ static const char schema[] =
 	"CREATE INDEX known_thread ON known (thread);"
 	"CREATE VIRTUAL TABLE fts USING fts5 (subject, sender, receivers, body, files, content = "
 	"'', tokenize = 'unicode61 remove_diacritics 2');"
+	/* a batch goes into one segment, not into many that must be merged */
+	"INSERT INTO fts (fts, rank) VALUES ('hashsize', 33554432);"
 	"PRAGMA user_version = 1;";
 
 /* --- errors and statements --------------------------------------------------------------------- */

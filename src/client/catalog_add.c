@@ -194,20 +194,23 @@ static int row_add(struct rs_catalog *c, const struct catalog_fresh *f, gint64 i
 	return catalog_done(c, s, err);
 }
 
-int catalog_add(struct rs_catalog *c, const struct catalog_fresh *f, struct rs_err *err)
+int catalog_add(struct rs_catalog *c, struct catalog_fresh *f, struct rs_err *err)
+{
+	gint64 thread = 0;
+	int rc = id_find(c, f->date_s, &f->id, err);
+
+	if (rc == 0)
+		rc = catalog_thread(c, f, f->id, &thread, err);
+	return rc == 0 ? row_add(c, f, f->id, thread, err) : rc;
+}
+
+int catalog_add_words(struct rs_catalog *c, const struct catalog_fresh *f, struct rs_err *err)
 {
 	g_autofree char *sender = g_strconcat(f->from, " ", f->address, NULL);
 	g_autofree char *receivers = g_strconcat(f->to, " ", f->cc, NULL);
 	const char *const fields[FIELDS] = {f->subject, sender, receivers, f->body, f->files};
-	gint64 thread = 0;
-	gint64 id = 0;
-	int rc = id_find(c, f->date_s, &id, err);
 
-	if (rc == 0)
-		rc = catalog_thread(c, f, id, &thread, err);
-	if (rc == 0)
-		rc = row_add(c, f, id, thread, err);
-	return rc == 0 ? words_add(c, id, fields, err) : rc;
+	return words_add(c, f->id, fields, err);
 }
 
 int rs_catalog_removed(struct rs_catalog *c, gint64 id, struct rs_err *err)

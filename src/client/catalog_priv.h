@@ -47,6 +47,7 @@ struct rs_catalog {
 
 /* One message as it was read, before it is in. */
 struct catalog_fresh {
+	gint64 id; /* after catalog_add */
 	gint64 folder;
 	char *uniq; /* what it is known by in its folder */
 	char *file;
@@ -86,8 +87,11 @@ static inline void catalog_bind(sqlite3_stmt *s, int at, const char *text)
 void catalog_read(int fd, struct catalog_fresh *f);
 void catalog_fresh_finish(struct catalog_fresh *f);
 gsize catalog_fresh_octets(const struct catalog_fresh *f);
-/* Put it in, between begin and commit; best in order of dates. */
-int catalog_add(
+/* Put it in, between begin and commit, best in order of dates: its row, and (f->id known) its words. Rows of a
+ * batch go first: a statement that may have to be undone alone, as threads need them, makes FTS5 write out what it
+ * has gathered. */
+int catalog_add(struct rs_catalog *c, struct catalog_fresh *f, struct rs_err *err) RS_MUST_USE;
+int catalog_add_words(
 	struct rs_catalog *c, const struct catalog_fresh *f, struct rs_err *err) RS_MUST_USE;
 /* The thread it belongs to: a known one (several become one), or a new one. */
 int catalog_thread(struct rs_catalog *c, const struct catalog_fresh *f, gint64 id, gint64 *thread,

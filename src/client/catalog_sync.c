@@ -420,6 +420,8 @@ static int batch_put(struct sync *t, GArray *batch, struct rs_err *err)
 	rc = catalog_begin(t->c, err);
 	for (guint i = 0; i < batch->len && rc == 0; i++)
 		rc = catalog_add(t->c, &g_array_index(batch, struct catalog_fresh, i), err);
+	for (guint i = 0; i < batch->len && rc == 0; i++)
+		rc = catalog_add_words(t->c, &g_array_index(batch, struct catalog_fresh, i), err);
 	rc = catalog_end(t->c, rc, err);
 	if (rc == 0)
 		t->changes->added += batch->len;

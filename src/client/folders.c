@@ -187,6 +187,8 @@ static const char *name_refused(const char *name)
 		return _("is longer than 200 octets");
 	if (g_strv_length(levels) >= RS_FOLDERS_DEPTH_MAX)
 		return _("has too many levels");
+	if (!*name)
+		return _("is empty");
 	for (char **level = levels; *level; level++) {
 		if (!**level || **level == '.' || **level == '-')
 			return _("has a level that is empty or begins with . or -");

@@ -47,19 +47,27 @@ static void variants(GString *to, const char *text, bool prefix)
 	static const char *const wide[][2] = {{"ä", "ae"}, {"ö", "oe"}, {"ü", "ue"}, {"ß", "ss"}};
 	static const char *const narrow[][2] = {{"ae", "ä"}, {"oe", "ö"}, {"ue", "ü"}};
 	static const char *const sharp[][2] = {{"ss", "ß"}};
+	static const char *const both[][2] = {{"ae", "ä"}, {"oe", "ö"}, {"ue", "ü"}, {"ss", "ß"}};
 	g_autofree char *lower = g_utf8_strdown(text, -1);
-	g_autofree char *forms[] = {replaced(lower, wide, G_N_ELEMENTS(wide)),
+	char *forms[] = {replaced(lower, wide, G_N_ELEMENTS(wide)),
 		replaced(lower, narrow, G_N_ELEMENTS(narrow)),
-		replaced(lower, sharp, G_N_ELEMENTS(sharp))};
+		replaced(lower, sharp, G_N_ELEMENTS(sharp)),
+		replaced(lower, both, G_N_ELEMENTS(both))};
 
 	g_string_append_c(to, '(');
 	quoted(to, text, prefix);
 	for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
-		if (!forms[i])
+		bool told = !forms[i];
+
+		for (gsize k = 0; k < i && !told; k++)
+			told = g_strcmp0(forms[k], forms[i]) == 0;
+		if (told)
 			continue;
 		g_string_append(to, " OR ");
 		quoted(to, forms[i], prefix);
 	}
+	for (gsize i = 0; i < G_N_ELEMENTS(forms); i++)
+		g_free(forms[i]);
 	g_string_append_c(to, ')');
 }
 

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include "client/account.h"
+#include "client/catalog.h"
 #include "client/clean.h"
 #include "client/digest.h"
 #include "client/flowed.h"
 #include "client/header.h"
 #include "client/html_text.h"
 #include "client/message.h"
+#include "client/query.h"
 #include "client/policy.h"
 #include "client/rules.h"
 #include "client/target_spec.h"
@@ -97,6 +99,11 @@ static void message(const char *text, gsize n)
 		FUZZ_LAW(rs_message_part_save(fd, part->number, to, &err) == 0);
 	}
 	rs_message_destroy(&m);
+	FUZZ_LAW(rs_message_skim(fd, 100, &m, &err) == 0); /* as the index takes it */
+	law_harmless(m->text);
+	law_harmless(m->from_name);
+	law_harmless(m->references);
+	rs_message_destroy(&m);
 	close(fd);
 	close(to);
 }
@@ -164,10 +171,41 @@ static void words(const char *text, gsize n)
 	}
 }
 
+static char *folder_ids(void *arg, const char *name)
+{
+	(void)arg;
+	return strlen(name) & 1 ? g_strdup("1,2") : NULL;
+}
+
+/* What is understood as a query, SQLite understands too. */
+static void query(const char *text, gsize n)
+{
+	static struct rs_catalog *catalog;
+	g_autofree char *words = g_strndup(text, n);
+	struct rs_query_sql sql;
+	struct rs_query *q = NULL;
+	GArray *ids = NULL;
+	struct rs_err err;
+
+	if (!catalog)
+		FUZZ_LAW(rs_catalog_open(NULL, &catalog, &err) == 0);
+	if (rs_query_parse(words, 1795600000, &q, &err) < 0) {
+		FUZZ_LAW(*err.text && !q);
+		return;
+	}
+	if (rs_query_sql(q, folder_ids, NULL, &sql, &err) == 0) {
+		FUZZ_LAW(rs_catalog_ids(catalog, sql.match, sql.where, sql.args, 10, &ids, &err) ==
+			 0);
+		g_array_unref(ids);
+		rs_query_sql_finish(&sql);
+	}
+	rs_query_destroy(&q);
+}
+
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize n)
 {
 	static void (*const readers[])(const char *text, gsize n) = {
-		clean, html, header, message, accounts, rules, words};
+		clean, html, header, message, accounts, rules, words, query};
 	struct rs_slice in = rs_slice(data, n);
 	guint8 what = fuzz_choice(&in);
 
