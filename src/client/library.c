@@ -343,7 +343,7 @@ static char *listed_where(struct rs_library *l, const char *folder, gint64 row)
 	return g_string_free(where, FALSE);
 }
 
-int rs_library_list(
+static int list_once(
 	struct rs_library *l, const struct rs_list_how *how, GPtrArray **out, struct rs_err *err)
 {
 	g_autofree char *where = NULL;
@@ -402,7 +402,7 @@ static char *query_folders(void *arg, const char *name)
 	return g_string_free(ids, ids->len == 0);
 }
 
-int rs_library_search(
+static int search_once(
 	struct rs_library *l, const char *query, guint limit, GPtrArray **out, struct rs_err *err)
 {
 	struct rs_query *q = NULL;
@@ -424,6 +424,34 @@ int rs_library_search(
 		rs_query_sql_finish(&sql);
 	}
 	return rc == 0 ? library_ids_entries(ids, out) : rc;
+}
+
+/* A damaged index is found out where it is read, and made anew. */
+static bool is_mended(struct rs_library *l, int rc, struct rs_err *err)
+{
+	struct rs_catalog_changes changes;
+
+	return rc == -RS_ECORRUPT && rs_library_rebuild(l, &changes, err) == 0;
+}
+
+int rs_library_list(
+	struct rs_library *l, const struct rs_list_how *how, GPtrArray **out, struct rs_err *err)
+{
+	struct rs_err mine;
+	struct rs_err *e = err ? err : &mine;
+	int rc = list_once(l, how, out, e);
+
+	return is_mended(l, rc, e) ? list_once(l, how, out, e) : rc;
+}
+
+int rs_library_search(
+	struct rs_library *l, const char *query, guint limit, GPtrArray **out, struct rs_err *err)
+{
+	struct rs_err mine;
+	struct rs_err *e = err ? err : &mine;
+	int rc = search_once(l, query, limit, out, e);
+
+	return is_mended(l, rc, e) ? search_once(l, query, limit, out, e) : rc;
 }
 
 int rs_library_thread(

@@ -10,6 +10,9 @@
 
 struct writer {
 	struct rs_query_sql *out;
+	GString *words;    /* that must be there      */
+	GString *unwanted; /* words, one of them must not */
+	GString *where;
 	rs_query_folder folder;
 	void *arg;
 	struct rs_err *err;
@@ -181,36 +184,64 @@ static int condition(struct writer *w, const struct rs_query *q, GString *to)
 	return 0;
 }
 
-/* One of those that must all fit: words join those that drive the search. */
-static int conjunct(struct writer *w, const struct rs_query *q, GString *words, GString *where)
+/* One of those that must all fit: words, and words that must not be there, drive the search. */
+static int conjunct(struct writer *w, const struct rs_query *q)
 {
+	bool unwanted = q->kind == RS_QUERY_NOT && is_text(q->parts->pdata[0]);
+
 	if (is_text(q)) {
-		if (words->len)
-			g_string_append(words, " AND ");
-		match(q, words);
+		if (w->words->len)
+			g_string_append(w->words, " AND ");
+		match(q, w->words);
 		return 0;
 	}
-	g_string_append(where, " AND ");
-	return condition(w, q, where);
+	if (unwanted) {
+		if (w->unwanted->len)
+			g_string_append(w->unwanted, " OR ");
+		match(q->parts->pdata[0], w->unwanted);
+		return 0;
+	}
+	g_string_append(w->where, " AND ");
+	return condition(w, q, w->where);
+}
+
+/* FTS5 has no search for what is not there: without words it becomes a condition. */
+static void unwanted_take(struct writer *w)
+{
+	if (w->unwanted->len && w->words->len) {
+		g_string_prepend_c(w->words, '(');
+		g_string_append_printf(w->words, ") NOT (%s)", w->unwanted->str);
+	} else if (w->unwanted->len) {
+		g_ptr_array_add(w->out->args, g_strdup(w->unwanted->str));
+		g_string_append_printf(w->where,
+			" AND m.id NOT IN (SELECT rowid FROM fts WHERE fts MATCH ?%u)",
+			w->out->args->len);
+	}
+	g_string_free(w->unwanted, TRUE);
 }
 
 int rs_query_sql(const struct rs_query *q, rs_query_folder folder, void *arg,
 	struct rs_query_sql *out, struct rs_err *err)
 {
-	struct writer w = {.out = out, .folder = folder, .arg = arg, .err = err};
-	GString *words = g_string_new(NULL);
-	GString *where = g_string_new("1");
+	struct writer w = {.out = out,
+		.words = g_string_new(NULL),
+		.unwanted = g_string_new(NULL),
+		.where = g_string_new("1"),
+		.folder = folder,
+		.arg = arg,
+		.err = err};
 	int rc = 0;
 
 	*out = (struct rs_query_sql){.args = g_ptr_array_new_with_free_func(g_free)};
 	if (q->kind == RS_QUERY_AND) {
 		for (guint i = 0; i < q->parts->len && rc == 0; i++)
-			rc = conjunct(&w, q->parts->pdata[i], words, where);
+			rc = conjunct(&w, q->parts->pdata[i]);
 	} else {
-		rc = conjunct(&w, q, words, where);
+		rc = conjunct(&w, q);
 	}
-	out->where = g_string_free(where, FALSE);
-	out->match = g_string_free(words, words->len == 0);
+	unwanted_take(&w);
+	out->where = g_string_free(w.where, FALSE);
+	out->match = g_string_free(w.words, w.words->len == 0);
 	if (rc < 0)
 		rs_query_sql_finish(out);
 	return rc;

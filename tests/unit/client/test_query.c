@@ -80,11 +80,10 @@ static void query__properties_become_conditions(void **state)
 		{"has:attachment", "- | 1 AND m.attached > 0"},
 		{"in:Archive", "- | 1 AND m.folder IN (7)"},
 		{"larger:20k", "- | 1 AND m.size > 20480"},
-		{"-hut", "- | 1 AND NOT (m.id IN (SELECT rowid FROM fts WHERE fts MATCH ?1)) | "
+		{"-hut", "- | 1 AND m.id NOT IN (SELECT rowid FROM fts WHERE fts MATCH ?1) | "
 			 "(\"hut\")"},
-		{"snow -hut",
-			"(\"snow\") | 1 AND NOT (m.id IN (SELECT rowid FROM fts WHERE fts MATCH "
-			"?1)) | (\"hut\")"},
+		{"snow -hut", "((\"snow\")) NOT ((\"hut\")) | 1"},
+		{"-a snow -(b c)", "((\"snow\")) NOT ((\"a\") OR ((\"b\") AND (\"c\"))) | 1"},
 		{"NOT is:flagged", "- | 1 AND NOT (m.flags & 2 = 2)"},
 		{"hut OR has:attachment",
 			"- | 1 AND (m.id IN (SELECT rowid FROM fts WHERE fts MATCH ?1) OR "
