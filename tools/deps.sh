@@ -23,6 +23,7 @@ packages_run=(glib-networking ca-certificates openssl python3)
 # testing: test library, format and size checks, namespaces for the peers
 packages_test=(dbus-daemon libcmocka-dev clang-format-14 pmccabe util-linux mount procps perl
 	systemd         # systemd-analyze reads our units; nothing of it is started
+	dbus-daemon     # a private bus for desktop notifications
 	python3-prometheus-client # its strict parser reads our metrics
 )
 

@@ -16,6 +16,7 @@ struct rs_account *rs_account_new(void)
 	struct rs_account *a = g_new0(struct rs_account, 1);
 
 	a->timeout_s = RS_ACCOUNT_TIMEOUT_S;
+	a->every_s = RS_ACCOUNT_EVERY_S;
 	return a;
 }
 
@@ -251,6 +252,35 @@ static char *timeout_get(const struct rs_account *a, size_t at)
 	return a->timeout_s == RS_ACCOUNT_TIMEOUT_S ? NULL : g_strdup_printf("%u", a->timeout_s);
 }
 
+static const char *every_set(struct rs_account *a, size_t at, const char *value)
+{
+	uint32_t v;
+
+	if (rs_num_u32(rs_slice_str(value), RS_ACCOUNT_EVERY_MAX_S, &v) < 0 ||
+		v < RS_ACCOUNT_EVERY_MIN_S)
+		return _("must be seconds from 10 to 604800 (a week)");
+	a->every_s = v;
+	return NULL;
+}
+
+static char *every_get(const struct rs_account *a, size_t at)
+{
+	return a->every_s == RS_ACCOUNT_EVERY_S ? NULL : g_strdup_printf("%u", a->every_s);
+}
+
+static const char *notify_set(struct rs_account *a, size_t at, const char *value)
+{
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return _("must be on or off");
+	a->quiet = strcmp(value, "off") == 0;
+	return NULL;
+}
+
+static char *notify_get(const struct rs_account *a, size_t at)
+{
+	return a->quiet ? g_strdup("off") : NULL;
+}
+
 /* --- the table --------------------------------------------------------------------------------- */
 
 #define AT(field) offsetof(struct rs_account, field)
@@ -279,6 +309,8 @@ static const struct key keys[] = {
 	{"pin", pin_set, text_get, AT(pin_sha256)},
 	{"smtp-pin", pin_set, text_get, AT(smtp_pin_sha256)},
 	{"timeout", timeout_set, timeout_get, 0},
+	{"every", every_set, every_get, 0},
+	{"notify", notify_set, notify_get, 0},
 };
 
 G_STATIC_ASSERT(AT(pop3_port) == AT(pop3_host) + sizeof(char *));

@@ -39,14 +39,19 @@ struct rs_account {
 	char *pin_sha256;               /* 64 hex digits: SHA-256 of the certificate, or NULL */
 	char *smtp_pin_sha256; /* the same for sending; NULL: pin_sha256 where both are one host */
 	guint timeout_s;       /* silence after which a server is given up          */
+	guint every_s;         /* between two checks of `restante watch`            */
+	gboolean quiet;        /* no notice of new mail from `restante watch`       */
 };
 
 #define RS_ACCOUNT_NAME_MAX      64u
 #define RS_ACCOUNT_TIMEOUT_S     60u
 #define RS_ACCOUNT_TIMEOUT_MIN_S 1u
 #define RS_ACCOUNT_TIMEOUT_MAX_S 3600u
+#define RS_ACCOUNT_EVERY_S       300u
+#define RS_ACCOUNT_EVERY_MIN_S   10u
+#define RS_ACCOUNT_EVERY_MAX_S   604800u
 
-struct rs_account *rs_account_new(void); /* defaults: TLS, keep, 60 s */
+struct rs_account *rs_account_new(void); /* defaults: TLS, keep, 60 s, every 5 min */
 void rs_account_free(struct rs_account *a);
 
 /* --- values by key: "pop3", "security", "leave" ... ------------------------------------------ */

@@ -77,6 +77,9 @@ struct rs_fetch {
 	/* Not NULL: only say what would be done; nothing is fetched, deleted or noted. */
 	void (*dry_run)(void *arg, const struct rs_fetch_item *item);
 	void *dry_run_arg;
+	/* Not NULL: called on another thread for each new message that no rule marks as read; `fd`, lent, reads it. */
+	void (*arrival)(void *arg, int fd);
+	void *arrival_arg;
 	/* For tests, NULL otherwise: called in front of every step that lasts (file, ledger, server). */
 	void (*step)(void *arg, const char *what);
 	void *step_arg;

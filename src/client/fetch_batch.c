@@ -10,6 +10,8 @@
  * gets the new UID. */
 #include "client/fetch_priv.h"
 
+#include <unistd.h>
+
 static struct fetch_got *got_at(const GArray *batch, guint i)
 {
 	return &g_array_index(batch, struct fetch_got, i);
@@ -59,6 +61,23 @@ static int record_names(struct fetch_run *r, GArray *batch, struct rs_err *err)
 			rs_deliv_destroy(&got_at(batch, i)->deliv);
 	}
 	return rc;
+}
+
+/* While its file can still be opened by the name it has in tmp/; a message that is not published after all comes
+ * with a later check, and is told of again. */
+static void tell_arrivals(struct fetch_run *r, const GArray *batch)
+{
+	struct rs_err ignored;
+
+	for (guint i = 0; r->f->arrival && i < batch->len; i++) {
+		const struct fetch_got *g = got_at(batch, i);
+		int fd = g->deliv && !g->verdict.seen ? rs_deliv_read_open(g->deliv, &ignored) : -1;
+
+		if (fd < 0)
+			continue;
+		r->f->arrival(r->f->arrival_arg, fd);
+		close(fd);
+	}
 }
 
 static int publish(struct fetch_run *r, const GArray *batch, struct rs_err *err)
@@ -125,8 +144,10 @@ int fetch_batch_commit(struct fetch_run *r, GArray *batch, struct rs_err *err)
 		fetch_step(r, "sync-files");
 		rc = fetch_sync_files(r, batch, err);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		tell_arrivals(r, batch);
 		rc = publish(r, batch, err);
+	}
 	if (rc == 0)
 		rc = record_stored(r, batch, err);
 	for (guint i = 0; i < batch->len && rc == 0; i++)

@@ -75,6 +75,8 @@ static int hand_over(struct fetch_run *r, struct fetch_got *g, const struct rs_t
 	rc = note_stored(r, g, err);
 	if (rc == 0)
 		fetch_count(r, g);
+	if (rc == 0 && r->f->arrival)
+		r->f->arrival(r->f->arrival_arg, m->fd);
 	return rc;
 }
 

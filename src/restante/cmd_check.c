@@ -10,29 +10,21 @@
 #include <unistd.h>
 
 #include "client/clean.h"
-#include "client/fetch.h"
+#include "client/checks.h"
 #include "client/text.h"
 
 #define DRAW_MS 100u
 
-#define EVENT_MS    500u
-#define AT_ONCE_MAX 8u /* accounts side by side; a server that hangs stops only its own */
-
+#define EVENT_MS 500u
 struct all;
 
 /* One account. */
 struct check {
+	struct rs_check core; /* first: what `ended` gets */
 	struct all *all;
 	const char *name;
-	gint64 began_us;
-	struct rs_secret *password;
-	struct rs_fetch fetch;
-	struct rs_fetch_report report;
-	GString *would;  /* --dry-run: lines of what would be done */
-	GThread *thread; /* NULL: not started, or ended */
+	GString *would; /* --dry-run: lines of what would be done */
 	int status;
-	GMutex lock; /* over `latest`, which the fetching thread writes */
-	struct rs_fetch_progress latest;
 };
 
 struct all {
@@ -43,21 +35,14 @@ struct all {
 	gboolean now;
 	gboolean events; /* --progress */
 	/* what happens */
-	const struct rs_places *places;
+	struct rs_checks *checks;
 	GCancellable *cancel;
 	GMainLoop *loop;
-	bool draw;         /* progress on the terminal */
-	GPtrArray *checks; /* struct check, as the accounts stand */
-	guint next;        /* of checks, to be started */
-	guint running;
+	bool draw;       /* progress on the terminal */
+	GPtrArray *each; /* struct check, as the accounts stand */
 };
 
 /* --- progress -------------------------------------------------------------------------------- */
-
-static char *size_words(guint64 octets)
-{
-	return g_format_size_full(octets, G_FORMAT_SIZE_IEC_UNITS);
-}
 
 static char *left_words(double seconds)
 {
@@ -69,7 +54,7 @@ static char *left_words(double seconds)
 /* "3.4 MiB of 20.0 MiB, 1.2 MiB/s, 14 s left" */
 static char *transfer_words(const struct rs_fetch_progress *p)
 {
-	g_autofree char *got = size_words(p->octets);
+	g_autofree char *got = rs_size_words(p->octets);
 	g_autofree char *rate = NULL;
 	g_autofree char *whole = NULL;
 	g_autofree char *left = NULL;
@@ -77,10 +62,10 @@ static char *transfer_words(const struct rs_fetch_progress *p)
 
 	if (per_s < 1)
 		return g_steal_pointer(&got);
-	rate = size_words((guint64)per_s);
+	rate = rs_size_words((guint64)per_s);
 	if (p->octets_total <= p->octets)
 		return g_strdup_printf(_("%s, %s/s"), got, rate);
-	whole = size_words(p->octets_total);
+	whole = rs_size_words(p->octets_total);
 	left = left_words((double)(p->octets_total - p->octets) / per_s + 0.5);
 	return g_strdup_printf(_("%s of %s, %s/s, %s"), got, whole, rate, left);
 }
@@ -114,29 +99,17 @@ static void clear_line(const struct all *all)
 		(void)fputs("\r\033[K", stderr);
 }
 
-static struct rs_fetch_progress latest(struct check *c)
-{
-	struct rs_fetch_progress p;
-
-	g_mutex_lock(&c->lock);
-	p = c->latest;
-	g_mutex_unlock(&c->lock);
-	/* by the clock, so that one sees it stand still when the server is silent */
-	p.seconds = (double)(g_get_monotonic_time() - c->began_us) / G_USEC_PER_SEC;
-	return p;
-}
-
 /* The account to be shown: one that receives, else the first that runs. NULL: none does. */
 static struct check *to_show(const struct all *all)
 {
 	struct check *first = NULL;
 
-	for (guint i = 0; i < all->checks->len; i++) {
-		struct check *c = all->checks->pdata[i];
+	for (guint i = 0; i < all->each->len; i++) {
+		struct check *c = all->each->pdata[i];
 
-		if (!c->thread)
+		if (!c->core.running)
 			continue;
-		if (latest(c).phase == RS_FETCH_RETRIEVE)
+		if (rs_check_latest(&c->core).phase == RS_FETCH_RETRIEVE)
 			return c;
 		first = first ? first : c;
 	}
@@ -154,12 +127,12 @@ static gboolean draw(gpointer data)
 
 	if (!c)
 		return G_SOURCE_CONTINUE;
-	p = latest(c);
+	p = rs_check_latest(&c->core);
 	words = progress_words(c->name, &p);
-	if (all->running > 1)
+	if (rs_checks_running(all->checks) > 1)
 		line = g_strdup_printf(P_("%s (and %u other account)", "%s (and %u other accounts)",
-					       all->running - 1),
-			words, all->running - 1);
+					       rs_checks_running(all->checks) - 1),
+			words, rs_checks_running(all->checks) - 1);
 	cut = rs_columns_cut(line ? line : words, rs_terminal(NULL) - 1);
 	clear_line(all);
 	(void)fputs(cut, stderr);
@@ -174,15 +147,15 @@ static gboolean tell_events(gpointer data)
 		"connect", "login", "listing", "retrieve", "delete", "done"};
 	struct all *all = data;
 
-	for (guint i = 0; i < all->checks->len; i++) {
-		struct check *c = all->checks->pdata[i];
+	for (guint i = 0; i < all->each->len; i++) {
+		struct check *c = all->each->pdata[i];
 		g_autoptr(GString) line = g_string_new("{\"event\":\"progress\"");
 		char seconds[G_ASCII_DTOSTR_BUF_SIZE];
 		struct rs_fetch_progress p;
 
-		if (!c->thread)
+		if (!c->core.running)
 			continue;
-		p = latest(c);
+		p = rs_check_latest(&c->core);
 		rs_json_key(line, "account");
 		rs_json_str(line, c->name);
 		g_string_append_printf(line,
@@ -196,15 +169,6 @@ static gboolean tell_events(gpointer data)
 		(void)fflush(stdout);
 	}
 	return G_SOURCE_CONTINUE;
-}
-
-static void on_progress(void *arg, const struct rs_fetch_progress *p)
-{
-	struct check *c = arg;
-
-	g_mutex_lock(&c->lock);
-	c->latest = *p;
-	g_mutex_unlock(&c->lock);
 }
 
 /* --- dry run --------------------------------------------------------------------------------- */
@@ -251,7 +215,7 @@ static void on_would(void *arg, const struct rs_fetch_item *item)
 	struct check *c = arg;
 	g_autofree char *raw = g_strndup((const char *)item->uid.p, item->uid.n);
 	g_autofree char *uid = rs_clean_line(raw);
-	g_autofree char *size = item->size == UINT64_MAX ? NULL : size_words(item->size);
+	g_autofree char *size = item->size == UINT64_MAX ? NULL : rs_size_words(item->size);
 
 	if (c->all->json)
 		would_json(c, item, uid);
@@ -261,192 +225,48 @@ static void on_would(void *arg, const struct rs_fetch_item *item)
 			uid);
 }
 
-/* --- results --------------------------------------------------------------------------------- */
-
-static void say_json(const struct check *c)
-{
-	const struct rs_fetch_report *r = &c->report;
-	char seconds[G_ASCII_DTOSTR_BUF_SIZE];
-	g_autoptr(GString) line = g_string_new("{");
-
-	rs_json_key(line, "account");
-	rs_json_str(line, c->name);
-	g_string_append_printf(line,
-		",\"new\":%u,\"bytes\":%" G_GUINT64_FORMAT
-		",\"on_server\":%u,\"deleted\":%u,\"seconds\":%s,\"error\":",
-		r->new_n, r->octets, r->on_server_n, r->deleted_n,
-		g_ascii_formatd(seconds, sizeof(seconds), "%.3f", r->seconds));
-	if (r->error) {
-		g_string_append(line, "{\"code\":");
-		rs_json_str(line, rs_err_kind_name(r->err.kind));
-		g_string_append(line, ",\"text\":");
-		rs_json_str(line, r->err.text);
-		g_string_append(line, "}");
-	} else {
-		g_string_append(line, "null");
-	}
-	rs_say("%s}\n", line->str);
-}
-
-/* "anna: 12 new messages (3.4 MiB), 345 on the server, 12 deleted there" */
-static void say_counts(const struct check *c)
-{
-	const struct rs_fetch_report *r = &c->report;
-	g_autofree char *size = size_words(r->octets);
-	g_autoptr(GString) line = g_string_new(NULL);
-
-	if (r->new_n)
-		g_string_append_printf(line,
-			P_("%s: %u new message (%s)", "%s: %u new messages (%s)", r->new_n),
-			c->name, r->new_n, size);
-	else
-		g_string_append_printf(line, _("%s: nothing new"), c->name);
-	if (!r->error)
-		g_string_append_printf(line, _(", %u on the server"), r->on_server_n);
-	if (r->deleted_n)
-		g_string_append_printf(line, _(", %u deleted there"), r->deleted_n);
-	rs_say("%s\n", line->str);
-}
-
-/* What the person should know although the check itself went well. */
-static void warn(const struct check *c)
-{
-	const struct rs_fetch_report *r = &c->report;
-
-	for (guint i = 0; i < RS_FETCH_NOTICE_N && r->notice[i][0]; i++)
-		rs_complain("%s: %s", c->name, r->notice[i]);
-	if (r->waiting_n && !c->all->dry_run)
-		rs_complain(
-			P_("%s: by the changed policy %u message goes from the server at the next "
-			   "check; to see it: restante check --dry-run",
-				"%s: by the changed policy %u messages go from the server at the "
-				"next check; to see them: restante check --dry-run",
-				r->waiting_n),
-			c->name, r->waiting_n);
-	if (r->later_n + r->skipped_n)
-		rs_complain(
-			P_("%s: %u message is not fetched; which and why: restante fetch",
-				"%s: %u messages are not fetched; which and why: restante fetch",
-				r->later_n + r->skipped_n),
-			c->name, r->later_n + r->skipped_n);
-	if (r->suspect_n)
-		rs_complain(P_("%s: %u message is shorter than the server said; it is kept there",
-				    "%s: %u messages are shorter than the server said; they are "
-				    "kept there",
-				    r->suspect_n),
-			c->name, r->suspect_n);
-	if (r->doubtful_n)
-		rs_complain(P_("%s: %u message has another size than before; it was left alone",
-				    "%s: %u messages have another size than before; they were left "
-				    "alone",
-				    r->doubtful_n),
-			c->name, r->doubtful_n);
-}
+/* --- one account ----------------------------------------------------------------------------- */
 
 static int report(struct check *c)
 {
-	struct rs_fetch_report *r = &c->report;
+	struct rs_fetch_report *r = &c->core.report;
 
-	if (!r->error && r->failed_n)
-		r->error = rs_err_set(&r->err, RS_ETEMP,
-			P_("the server would not give %u message; the next check asks again",
-				"the server would not give %u messages; the next check asks again",
-				r->failed_n),
-			r->failed_n);
-	if (!r->error && r->refused_n)
-		r->error = rs_err_set(&r->err, RS_ETEMP,
-			P_("%u message could not be handed over; it stays on the server, and a "
-			   "later "
-			   "check tries again",
-				"%u messages could not be handed over; they stay on the server, "
-				"and a "
-				"later check tries again",
-				r->refused_n),
-			r->refused_n);
+	rs_report_judge(r);
 	if (c->all->dry_run)
 		rs_say("%s", c->would->str);
-	if (c->all->json) {
-		say_json(c);
-		warn(c);
-		return rs_exit_of(r->error);
-	}
-	if (!c->all->quiet && !c->all->dry_run && (!r->error || r->new_n))
-		say_counts(c);
-	warn(c);
-	if (r->error)
+	if (c->all->json)
+		rs_report_json(c->name, r);
+	else if (!c->all->quiet && !c->all->dry_run && (!r->error || r->new_n))
+		rs_report_counts(c->name, r);
+	rs_report_warn(c->name, r, c->all->dry_run);
+	if (r->error && !c->all->json)
 		rs_complain("%s: %s", c->name, r->err.text);
+	(void)fflush(stdout);
 	return rs_exit_of(r->error);
 }
 
-/* --- one account ----------------------------------------------------------------------------- */
-
-static void start_more(struct all *all);
-
-/* In the main thread. */
-static gboolean on_end(gpointer data)
+static void on_end(void *arg, struct rs_check *core)
 {
-	struct check *c = data;
-	struct all *all = c->all;
+	struct all *all = arg;
+	struct check *c = (struct check *)core;
 
-	g_thread_join(c->thread);
-	c->thread = NULL;
-	all->running--;
 	clear_line(all);
 	c->status = report(c);
-	start_more(all);
-	if (!all->running)
+	if (!rs_checks_running(all->checks))
 		g_main_loop_quit(all->loop);
-	return G_SOURCE_REMOVE;
-}
-
-static gpointer fetch_thread(gpointer data)
-{
-	struct check *c = data;
-
-	(void)rs_fetch_run(&c->fetch, &c->report); /* the report says how it went */
-	g_idle_add(on_end, c);
-	return NULL;
-}
-
-/* The password first, in the main thread: its command may ask at the terminal. */
-static void start(struct check *c)
-{
-	c->began_us = g_get_monotonic_time();
-	c->report.error =
-		rs_account_password(c->all->places, c->fetch.account, &c->password, &c->report.err);
-	if (c->report.error) {
-		c->status = report(c);
-		return;
-	}
-	c->fetch.password = c->password;
-	c->thread = g_thread_new("fetch", fetch_thread, c);
-	c->all->running++;
-}
-
-static void start_more(struct all *all)
-{
-	while (all->next < all->checks->len && all->running < AT_ONCE_MAX &&
-		!g_cancellable_is_cancelled(all->cancel))
-		start(all->checks->pdata[all->next++]);
 }
 
 static struct check *check_new(struct all *all, const struct rs_account *a)
 {
 	struct check *c = g_new0(struct check, 1);
 
+	rs_check_init(&c->core, a);
 	c->all = all;
 	c->name = a->name;
-	c->latest = (struct rs_fetch_progress){.phase = RS_FETCH_CONNECT};
 	c->would = g_string_new(NULL);
-	g_mutex_init(&c->lock);
-	c->fetch = (struct rs_fetch){.account = a,
-		.places = all->places,
-		.cancel = all->cancel,
-		.progress = on_progress,
-		.progress_arg = c,
-		.at_once = all->now,
-		.dry_run = all->dry_run ? on_would : NULL,
-		.dry_run_arg = c};
+	c->core.fetch.at_once = all->now;
+	c->core.fetch.dry_run = all->dry_run ? on_would : NULL;
+	c->core.fetch.dry_run_arg = c;
 	return c;
 }
 
@@ -454,9 +274,8 @@ static void check_free(gpointer data)
 {
 	struct check *c = data;
 
-	rs_secret_destroy(&c->password);
+	rs_check_finish(&c->core);
 	g_string_free(c->would, TRUE);
-	g_mutex_clear(&c->lock);
 	g_free(c);
 }
 
@@ -492,33 +311,34 @@ static GPtrArray *chosen(const GPtrArray *accounts, char **names)
 	return g_steal_pointer(&list);
 }
 
-/* All that were put into all->checks; the first status that is not 0. */
+/* All that were put into all->each; the first status that is not 0. */
 static int run_checks(struct all *all)
 {
 	guint draws = all->draw ? g_timeout_add(DRAW_MS, draw, all) : 0;
 	guint events = all->events ? g_timeout_add(EVENT_MS, tell_events, all) : 0;
 	int status = RS_EXIT_DONE;
 
-	start_more(all);
-	if (all->running)
+	for (guint i = 0; i < all->each->len; i++)
+		rs_checks_add(all->checks, all->each->pdata[i]);
+	if (rs_checks_running(all->checks))
 		g_main_loop_run(all->loop);
 	if (draws)
 		g_source_remove(draws);
 	if (events)
 		g_source_remove(events);
-	for (guint i = 0; i < all->checks->len && !status; i++)
-		status = ((struct check *)all->checks->pdata[i])->status;
+	for (guint i = 0; i < all->each->len && !status; i++)
+		status = ((struct check *)all->each->pdata[i])->status;
 	return status;
 }
 
-static int check_all(struct all *all, char **names)
+static int check_all(struct all *all, const struct rs_places *places, char **names)
 {
 	g_autoptr(GPtrArray) accounts = NULL;
 	g_autoptr(GPtrArray) list = NULL;
 	struct rs_err err;
 	int status;
 
-	if (rs_accounts_load(all->places, &accounts, &err) < 0)
+	if (rs_accounts_load(places, &accounts, &err) < 0)
 		return rs_fail(&err);
 	if (!accounts->len) {
 		rs_complain(_("there is no account yet; to add one: restante account add"));
@@ -527,11 +347,14 @@ static int check_all(struct all *all, char **names)
 	list = chosen(accounts, names);
 	if (!list)
 		return RS_EXIT_CONFIG;
-	all->checks = g_ptr_array_new_with_free_func(check_free);
+	all->checks = rs_checks_create(&(struct rs_checks_how){
+		.places = places, .cancel = all->cancel, .ended = on_end, .arg = all});
+	all->each = g_ptr_array_new_with_free_func(check_free);
 	for (guint i = 0; i < list->len; i++)
-		g_ptr_array_add(all->checks, check_new(all, list->pdata[i]));
+		g_ptr_array_add(all->each, check_new(all, list->pdata[i]));
 	status = run_checks(all);
-	g_ptr_array_unref(all->checks);
+	g_ptr_array_unref(all->each);
+	rs_checks_destroy(&all->checks);
 	return status;
 }
 
@@ -565,13 +388,12 @@ static int run(const struct rs_command *self, int argc, char **argv)
 		return rs_usage(self, _("--progress goes with --json"));
 	if (rs_places_find(&places, &err) < 0)
 		return rs_fail(&err);
-	all.places = &places;
 	all.draw = !all.json && !all.quiet && rs_is_terminal(STDERR_FILENO);
 	all.cancel = g_cancellable_new();
 	all.loop = g_main_loop_new(NULL, FALSE);
 	signals[0] = g_unix_signal_add(SIGINT, on_signal, &all);
 	signals[1] = g_unix_signal_add(SIGTERM, on_signal, &all);
-	status = check_all(&all, argv + 1);
+	status = check_all(&all, &places, argv + 1);
 	g_source_remove(signals[0]);
 	g_source_remove(signals[1]);
 	g_main_loop_unref(all.loop);

@@ -27,6 +27,7 @@ static const struct rs_command *const commands[] = {
 	&rs_cmd_send,
 	&rs_cmd_outbox,
 	&rs_cmd_index,
+	&rs_cmd_watch,
 };
 
 /* The person's language. Where that locale is not on this machine, or is "C", the plain UTF-8

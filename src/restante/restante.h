@@ -49,6 +49,7 @@ extern const struct rs_command rs_cmd_send;
 extern const struct rs_command rs_cmd_show;
 extern const struct rs_command rs_cmd_thread;
 extern const struct rs_command rs_cmd_undo;
+extern const struct rs_command rs_cmd_watch;
 
 /* The one place where an error kind (0 or a negative rs_err_kind) becomes an exit status. */
 int rs_exit_of(int kind);
@@ -86,6 +87,20 @@ bool rs_is_terminal(int fd);
 void rs_json_str(GString *out, const char *text);
 /* Append `"key":`, behind a comma unless it is the first of its object. */
 void rs_json_key(GString *out, const char *key);
+
+/* --- how a check went (report.c) --------------------------------------------------------------- */
+
+struct rs_fetch_report;
+char *rs_size_words(guint64 octets); /* "3.4 MiB"; g_free it */
+/* Messages the server would not give or the target would not take make an error of the whole. */
+void rs_report_judge(struct rs_fetch_report *r);
+/* The line of check --json (design, section 7.1); rs_report_fields: what is between its braces. */
+void rs_report_json(const char *name, const struct rs_fetch_report *r);
+void rs_report_fields(GString *line, const char *name, const struct rs_fetch_report *r);
+/* "anna: 12 new messages (3.4 MiB), 345 on the server, 12 deleted there" */
+void rs_report_counts(const char *name, const struct rs_fetch_report *r);
+/* What the person should know although the check itself went well, to standard error. */
+void rs_report_warn(const char *name, const struct rs_fetch_report *r, bool dry_run);
 
 /* --- account add ------------------------------------------------------------------------------ */
 

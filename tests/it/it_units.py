@@ -74,6 +74,23 @@ def _():
         assert done.returncode == 0, done.stdout[-400:]
 
 
+@tap.case("systemd takes the units of a person, which run commands that there are")
+def _():
+    with tempfile.TemporaryDirectory(prefix="rs-user-") as folder:
+        names = ["restante-watch.service", "restante-check.service", "restante-check.timer"]
+        for name in names:
+            text = read(DATA, "systemd/user", name) if name.endswith(".timer") else read(rs_serve.BUILD, "data", name)
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                f.write(re.sub(r"=\S*/restante ", "=" + rs_serve.program("restante") + " ", text))
+        done = run("systemd-analyze", "--user", "verify", "--man=no", *(os.path.join(folder, n) for n in names),
+                   env={**os.environ, "XDG_RUNTIME_DIR": folder})
+        assert done.returncode == 0 and "restante" not in done.stdout, done.stdout
+        for name in names[:2]:
+            command = re.search(r"ExecStart=(.*)", read(folder, name)).group(1).split()
+            done = run(*command, "--help", env={**os.environ, "RESTANTE_HOME": folder})
+            assert done.returncode == 0, done.stdout
+
+
 @tap.case("the sample configuration is right, and fits the socket unit, the users and the folders")
 def _():
     conf = sample()
