@@ -34,6 +34,7 @@ struct rs_watch {
 	struct rs_checks *checks;
 	struct rs_notices *notices; /* NULL: none wanted */
 	struct watch_system *system;
+	struct watch_outbox *outbox;
 	GCancellable *cancel;
 	GMainLoop *loop;
 	GPtrArray *accounts; /* struct rs_account, as the file is */
@@ -73,7 +74,7 @@ static struct watched *at(const struct rs_watch *w, guint i)
 	return w->watched->pdata[i];
 }
 
-static void tell(struct rs_watch *w, const struct rs_watch_event *e)
+void watch_tell(struct rs_watch *w, const struct rs_watch_event *e)
 {
 	w->how.event(w->how.arg, e);
 }
@@ -190,7 +191,7 @@ static void config_again(struct rs_watch *w)
 		return;
 	if (config_read(w, &err) < 0)
 		e.err = &err;
-	tell(w, &e);
+	watch_tell(w, &e);
 }
 
 /* --- the timer ---------------------------------------------------------------------------------- */
@@ -239,7 +240,7 @@ void watch_resumed(struct rs_watch *w, gint64 slept_ms)
 
 	for (guint i = 0; i < w->watched->len; i++)
 		rs_schedule_soon(&at(w, i)->schedule, now_ms(), chance());
-	tell(w, &e);
+	watch_tell(w, &e);
 	arm(w);
 }
 
@@ -249,7 +250,9 @@ void watch_network(struct rs_watch *w, bool available)
 
 	for (guint i = 0; available && i < w->watched->len; i++)
 		rs_schedule_soon(&at(w, i)->schedule, now_ms(), chance());
-	tell(w, &e);
+	watch_tell(w, &e);
+	if (available)
+		watch_outbox_flush(w->outbox, w->accounts);
 	arm(w);
 }
 
@@ -265,6 +268,7 @@ static gboolean on_timer(gint fd, GIOCondition condition, gpointer data)
 	if (slept)
 		watch_resumed(w, slept);
 	config_again(w);
+	watch_outbox_flush(w->outbox, w->accounts);
 	start_due(w);
 	return G_SOURCE_CONTINUE;
 }
@@ -312,7 +316,7 @@ static void tell_checked(struct rs_watch *w, struct watched *x)
 		.recovered = x->said && !text};
 
 	notify(w, x, differs);
-	tell(w, &e);
+	watch_tell(w, &e);
 	g_free(x->said);
 	x->said = g_strdup(text);
 }
@@ -324,6 +328,27 @@ static bool all_checked(const struct rs_watch *w)
 			return false;
 	}
 	return true;
+}
+
+bool rs_watch_busy(const struct rs_watch *w)
+{
+	return rs_checks_running(w->checks) > 0 || watch_outbox_busy(w->outbox);
+}
+
+/* Something ended: is it all there was to do? */
+static void go_on(struct rs_watch *w)
+{
+	bool done = w->stopping || (w->how.once && all_checked(w));
+
+	if (done && !rs_watch_busy(w))
+		g_main_loop_quit(w->loop);
+	else
+		start_due(w);
+}
+
+void watch_outbox_ended(struct rs_watch *w)
+{
+	go_on(w);
 }
 
 static void on_ended(void *arg, struct rs_check *c)
@@ -345,10 +370,7 @@ static void on_ended(void *arg, struct rs_check *c)
 	c->fetch.account = NULL;
 	if (!x->account)
 		g_ptr_array_remove(w->watched, x);
-	if (w->stopping ? !rs_checks_running(w->checks) : w->how.once && all_checked(w))
-		g_main_loop_quit(w->loop);
-	else
-		start_due(w);
+	go_on(w);
 }
 
 /* --- from outside ------------------------------------------------------------------------------- */
@@ -368,7 +390,7 @@ void rs_watch_stop(struct rs_watch *w)
 		return;
 	w->stopping = g_timeout_add(RS_WATCH_STOP_MS, on_late, w);
 	g_cancellable_cancel(w->cancel);
-	if (!rs_checks_running(w->checks))
+	if (!rs_watch_busy(w))
 		g_main_loop_quit(w->loop);
 }
 
@@ -381,6 +403,7 @@ void rs_watch_now(struct rs_watch *w)
 		else
 			rs_schedule_now(&at(w, i)->schedule, now_ms());
 	}
+	watch_outbox_flush(w->outbox, w->accounts);
 	start_due(w);
 }
 
@@ -391,6 +414,7 @@ int rs_watch_run(struct rs_watch *w)
 	w->timer = g_unix_fd_add(w->timer_fd, G_IO_IN, on_timer, w);
 	(void)rs_asleep_ms(&w->asleep, clock_ms(CLOCK_MONOTONIC), now_ms());
 	w->system = watch_system_create(w);
+	watch_outbox_flush(w->outbox, w->accounts);
 	start_due(w);
 	if (!w->stopped)
 		g_main_loop_run(w->loop);
@@ -402,11 +426,6 @@ int rs_watch_run(struct rs_watch *w)
 		status = at(w, i)->status;
 	rs_notices_destroy(&w->notices, w->stopping ? 100 : 2000);
 	return status;
-}
-
-bool rs_watch_busy(const struct rs_watch *w)
-{
-	return rs_checks_running(w->checks) > 0;
 }
 
 /* --- create, destroy ---------------------------------------------------------------------------- */
@@ -456,6 +475,7 @@ int rs_watch_create(const struct rs_watch_how *how, struct rs_watch **out, struc
 		.background = true,
 		.ended = on_ended,
 		.arg = w});
+	w->outbox = watch_outbox_create(w, how->places, w->cancel);
 	(void)config_changed(w);
 	rc = w->timer_fd < 0
 		     ? rs_err_set(err, RS_EIO, _("there is no timer: %s"), g_strerror(errno))
@@ -476,6 +496,7 @@ void rs_watch_destroy(struct rs_watch **w)
 	if (!*w)
 		return;
 	rs_checks_destroy(&(*w)->checks);
+	watch_outbox_destroy(&(*w)->outbox);
 	rs_notices_destroy(&(*w)->notices, 0);
 	g_ptr_array_unref((*w)->watched);
 	g_clear_pointer(&(*w)->accounts, g_ptr_array_unref);

@@ -1,4 +1,4 @@
-/* watch - accounts checked on a schedule (schedule.h), side by side (checks.h). It notices when the
+/* watch - the outbox sent, and accounts checked on a schedule (schedule.h), side by side (checks.h). It notices when the
  * network comes back, when the computer woke up, and when the configuration was changed; it shows new mail on the
  * desktop (notice.h). One at a time for one set of places, over all processes.
  * Thread: the one that runs the default main context. */
@@ -14,6 +14,7 @@ enum rs_watch_kind {
 	RS_WATCH_CHECKED, /* account, report, next_s, news */
 	RS_WATCH_NETWORK, /* available */
 	RS_WATCH_RESUMED, /* slept_s; 0: the system said so, for how long is not known */
+	RS_WATCH_SENT,    /* account, to; err NULL, or why it is still in the outbox */
 	RS_WATCH_CONFIG   /* read again; report NULL, err NULL or why the old one is kept */
 };
 
@@ -26,6 +27,7 @@ struct rs_watch_event {
 	bool recovered; /* the last one had failed */
 	bool available;
 	gint64 slept_s;
+	const char *to; /* the first recipient */
 	const struct rs_err *err;
 };
 

@@ -25,7 +25,7 @@ struct watching {
 
 static void event_json(const struct rs_watch_event *e)
 {
-	static const char *const names[] = {"check", "network", "resume", "config"};
+	static const char *const names[] = {"check", "network", "resume", "sent", "config"};
 	g_autoptr(GString) line = g_string_new("{\"event\":");
 
 	rs_json_str(line, names[e->kind]);
@@ -39,6 +39,14 @@ static void event_json(const struct rs_watch_event *e)
 		break;
 	case RS_WATCH_RESUMED:
 		g_string_append_printf(line, ",\"slept\":%" G_GINT64_FORMAT, e->slept_s);
+		break;
+	case RS_WATCH_SENT:
+		rs_json_key(line, "account");
+		rs_json_str(line, e->account);
+		rs_json_key(line, "to");
+		rs_json_str(line, e->to);
+		rs_json_key(line, "error");
+		rs_json_str(line, e->err ? e->err->text : NULL);
 		break;
 	case RS_WATCH_CONFIG:
 		rs_json_key(line, "error");
@@ -75,6 +83,20 @@ static void say_checked(const struct watching *x, const struct rs_watch_event *e
 		rs_complain(_("%s: %s (next attempt in %u s)"), e->account, r->err.text, e->next_s);
 }
 
+static void say_sent(const struct watching *x, const struct rs_watch_event *e)
+{
+	const char *account = e->account ? e->account : "?";
+	const char *to = e->to ? e->to : "?";
+
+	if (e->err) {
+		rs_complain(
+			_("%s: mail to %s is still in the outbox: %s"), account, to, e->err->text);
+		return;
+	}
+	say_time(x);
+	rs_say(_("%s: mail to %s was sent\n"), account, to);
+}
+
 static void say_event(const struct watching *x, const struct rs_watch_event *e)
 {
 	switch (e->kind) {
@@ -89,6 +111,9 @@ static void say_event(const struct watching *x, const struct rs_watch_event *e)
 	case RS_WATCH_RESUMED:
 		say_time(x);
 		rs_say("%s", _("the computer woke up\n"));
+		break;
+	case RS_WATCH_SENT:
+		say_sent(x, e);
 		break;
 	case RS_WATCH_CONFIG:
 		if (e->err)

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import rs_serve
 import tap
 from fake_pop3 import FakePop3
+from fake_smtp import FakeSmtp
 
 RESTANTE = rs_serve.program("restante")
 DESKTOP = os.path.join(rs_serve.BUILD, "tests/it/notification_service")
@@ -253,6 +254,28 @@ def _():
         assert "nonsense" in w.event("config")["error"]
         w.event("check", lambda e: e["account"] == "b")
         assert w.end() < 5
+
+
+@tap.case("what waits in the outbox goes out while it watches; a server that is away is said once")
+def _():
+    with FakePop3([message(0)]) as server, FakeSmtp() as smtp:
+        with home(server, f"smtp = localhost:{smtp.port}\nsmtp-security = none\n") as folder:
+            smtp.refuse = {"MAIL": "451 4.3.0 later"}
+            put = subprocess.run([RESTANTE, "send", "-odb", "bob@example.net"], input="Subject: x\n\nHello\n", text=True,
+                                 stderr=subprocess.PIPE, timeout=PATIENCE_S,
+                                 env={**os.environ, "HOME": folder, "RESTANTE_HOME": folder})
+            assert put.returncode == 0, put
+            smtp.refuse = {}
+            envelope, = [os.path.join(folder, "outbox", n) for n in os.listdir(os.path.join(folder, "outbox"))]
+            with open(envelope) as f:
+                text = f.read()
+            with open(envelope, "w") as f:  # its time has come
+                f.write("\n".join("next=1" if line.startswith("next") else line for line in text.split("\n")))
+            with Watch(folder) as w:
+                sent = w.event("sent")
+                assert sent["to"] == "bob@example.net" and sent["error"] is None, sent
+                assert w.end() < 5
+            assert len(smtp.messages) == 1 and os.listdir(os.path.join(folder, "outbox")) == []
 
 
 @tap.case("logind says that the computer woke up: it checks soon")
