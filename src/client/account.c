@@ -26,6 +26,9 @@ void rs_account_free(struct rs_account *a)
 		return;
 	g_free(a->name);
 	g_free(a->address);
+	g_free(a->full_name);
+	g_free(a->aliases);
+	g_free(a->signature);
 	g_free(a->pop3_host);
 	g_free(a->pop3_user);
 	g_free(a->smtp_host);
@@ -79,6 +82,25 @@ static const char *address_set(struct rs_account *a, size_t at, const char *valu
 	if (!sign || sign == value || !sign[1] || strchr(sign + 1, '@') ||
 		strpbrk(value, " \t<>,;\""))
 		return _("is not a mail address such as anna@example.org");
+	return text_set(a, at, value);
+}
+
+/* Several, a comma between. */
+static const char *addresses_set(struct rs_account *a, size_t at, const char *value)
+{
+	g_auto(GStrv) words = g_strsplit(value, ",", -1);
+	struct rs_account probe = {.address = NULL};
+
+	for (char **word = words; *word; word++) {
+		const char *why = address_set(
+			&probe, offsetof(struct rs_account, address), g_strstrip(*word));
+
+		if (why) {
+			g_free(probe.address);
+			return _("must be mail addresses with a comma between");
+		}
+	}
+	g_free(probe.address);
 	return text_set(a, at, value);
 }
 
@@ -311,6 +333,9 @@ static const struct key keys[] = {
 	{"timeout", timeout_set, timeout_get, 0},
 	{"every", every_set, every_get, 0},
 	{"notify", notify_set, notify_get, 0},
+	{"full-name", text_set, text_get, AT(full_name)},
+	{"aliases", addresses_set, text_get, AT(aliases)},
+	{"signature", path_set, text_get, AT(signature)},
 };
 
 G_STATIC_ASSERT(AT(pop3_port) == AT(pop3_host) + sizeof(char *));

@@ -13,8 +13,11 @@
 enum rs_security { RS_SECURITY_TLS, RS_SECURITY_STARTTLS, RS_SECURITY_NONE };
 
 struct rs_account {
-	char *name;    /* unique; key of the group and of the ledger */
-	char *address; /* anna@example.org                           */
+	char *name;      /* unique; key of the group and of the ledger */
+	char *address;   /* anna@example.org                           */
+	char *full_name; /* of the person, in From; NULL: none        */
+	char *aliases;   /* further own addresses, a comma between; NULL */
+	char *signature; /* path of a file, or NULL                   */
 	char *pop3_host;
 	guint16 pop3_port; /* 0 only before rs_account_complete */
 	enum rs_security pop3_security;

@@ -61,12 +61,37 @@ bool rs_address_same(const char *a, const char *b)
 	return a && b && g_ascii_strcasecmp(a, b) == 0;
 }
 
+static bool is_alias(const struct rs_account *a, const char *address)
+{
+	g_auto(GStrv) words = a->aliases ? g_strsplit(a->aliases, ",", -1) : NULL;
+
+	for (char **word = words; word && *word; word++) {
+		if (rs_address_same(g_strstrip(*word), address))
+			return true;
+	}
+	return false;
+}
+
+char *rs_address_of_account(const struct rs_account *a)
+{
+	InternetAddress *one;
+	char *text;
+
+	if (!a->full_name)
+		return g_strdup(a->address);
+	rs_mime_init();
+	one = internet_address_mailbox_new(a->full_name, a->address);
+	text = internet_address_to_string(one, NULL, FALSE);
+	g_object_unref(one);
+	return text;
+}
+
 struct rs_account *rs_address_account(const GPtrArray *accounts, const char *address)
 {
 	for (guint i = 0; i < accounts->len; i++) {
 		struct rs_account *a = accounts->pdata[i];
 
-		if (rs_address_same(a->address, address))
+		if (rs_address_same(a->address, address) || is_alias(a, address))
 			return a;
 	}
 	return NULL;

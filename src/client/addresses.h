@@ -17,8 +17,10 @@ bool rs_address_ok(const char *address);
 /* Domains in any case; local parts as well, because no one has two that differ in it. */
 bool rs_address_same(const char *a, const char *b);
 
-/* The account whose address it is; NULL: nobody's of ours. Borrowed. */
+/* The account whose address, or alias, it is; NULL: nobody's of ours. Borrowed. */
 struct rs_account *rs_address_account(const GPtrArray *accounts, const char *address);
+/* "Anna Schmidt <anna@example.org>", owned. */
+char *rs_address_of_account(const struct rs_account *a);
 /* The one to send by: the first of them that can send; NULL: none can. Borrowed. */
 struct rs_account *rs_account_that_sends(const GPtrArray *accounts);
 

@@ -8,4 +8,8 @@
 /* Owned. Quoted lines begin with their marks and one blank. */
 char *rs_flowed_text(const char *text, bool delsp);
 
+/* The other way: lines longer than 72 columns are folded with soft ends, quotes with their marks; lines that must be are stuffed;
+ * blanks at the ends of lines go, but those of "-- ". Owned; rs_flowed_text gives the text again. */
+char *rs_flowed_make(const char *text);
+
 #endif

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/catalog.h"
 #include "client/places.h"
 #include "client/text.h"
 
@@ -188,26 +189,6 @@ int rs_outbox_put(
 	return rc;
 }
 
-/* The letters by which the library calls a message (library.h). */
-static void code_make(const char *unique, char code[RS_OUT_CODE_N + 1])
-{
-	static const char letters[] = "bcdfghjkmnpqrstvwxz";
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	guint8 digest[32];
-	gsize digest_n = sizeof(digest);
-	guint64 v = 0;
-
-	g_checksum_update(sum, (const guchar *)unique, (gssize)strlen(unique));
-	g_checksum_get_digest(sum, digest, &digest_n);
-	memcpy(&v, digest, sizeof(v));
-	v = GUINT64_FROM_LE(v);
-	for (guint i = 0; i < RS_OUT_CODE_N; i++) {
-		code[i] = letters[v % (sizeof(letters) - 1)];
-		v /= sizeof(letters) - 1;
-	}
-	code[RS_OUT_CODE_N] = '\0';
-}
-
 /* --- listing ------------------------------------------------------------------------------- */
 
 static struct rs_out_item *item_new(struct rs_outbox *o, const struct rs_maildir_entry *at)
@@ -218,7 +199,7 @@ static struct rs_out_item *item_new(struct rs_outbox *o, const struct rs_maildir
 	item->unique = unique_of(at->file);
 	item->file = g_strdup(at->file);
 	item->in_new = at->in_new;
-	code_make(item->unique, item->code);
+	rs_catalog_code(rs_slice_str(item->unique), item->code);
 	if (envelope_read(o, item, &ignored) < 0)
 		item->envelope = NULL;
 	return item;
@@ -443,6 +424,16 @@ int outbox_move(struct rs_outbox *o, const struct rs_out_item *item, const char 
 	return rc;
 }
 
+/* It has been sent, and moved: only the envelope was left over. */
+static bool is_done(struct rs_outbox *o, struct rs_out_item *item)
+{
+	struct rs_err ignored;
+	bool done = envelope_read(o, item, &ignored) == 0 && item->envelope->state == RS_OUT_SENT;
+
+	g_clear_pointer(&item->envelope, rs_envelope_free);
+	return done;
+}
+
 void outbox_clean(struct rs_outbox *o)
 {
 	g_autoptr(GDir) dir = g_dir_open(o->envelopes, 0, NULL);
@@ -456,7 +447,7 @@ void outbox_clean(struct rs_outbox *o)
 		struct stat st;
 		int fd = stat(path, &st) < 0 ? 0 : rs_outbox_read(o, &item, &ignored);
 
-		if (fd == -RS_ENOENT && now_s - st.st_mtime > ORPHAN_S)
+		if (fd == -RS_ENOENT && (now_s - st.st_mtime > ORPHAN_S || is_done(o, &item)))
 			(void)g_unlink(path);
 		if (fd > 0)
 			close(fd);

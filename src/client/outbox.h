@@ -17,7 +17,7 @@
 #include "client/account.h"
 #include "client/envelope.h"
 
-#define RS_OUT_CODE_N 8u
+#define RS_OUT_CODE_N 8u /* RS_CODE_N of the catalog */
 
 struct rs_out_item {
 	char code[RS_OUT_CODE_N + 1]; /* as the library calls it */

@@ -33,9 +33,11 @@ struct rs_command {
 
 extern const struct rs_command rs_cmd_account;
 extern const struct rs_command rs_cmd_check;
+extern const struct rs_command rs_cmd_compose;
 extern const struct rs_command rs_cmd_delete;
 extern const struct rs_command rs_cmd_doctor;
 extern const struct rs_command rs_cmd_fetch;
+extern const struct rs_command rs_cmd_forward;
 extern const struct rs_command rs_cmd_folder;
 extern const struct rs_command rs_cmd_import;
 extern const struct rs_command rs_cmd_index;
@@ -43,6 +45,7 @@ extern const struct rs_command rs_cmd_list;
 extern const struct rs_command rs_cmd_mark;
 extern const struct rs_command rs_cmd_move;
 extern const struct rs_command rs_cmd_outbox;
+extern const struct rs_command rs_cmd_reply;
 extern const struct rs_command rs_cmd_save;
 extern const struct rs_command rs_cmd_search;
 extern const struct rs_command rs_cmd_send;

@@ -131,6 +131,7 @@ int rs_sending_send(struct rs_sending *s, struct rs_envelope *e, int fd)
 
 	if (rs_outbox_put(s->outbox, e, fd, &unique, &err) < 0)
 		return rs_fail(&err);
+	s->put = true;
 	how.only = unique;
 	s->status = RS_EXIT_TEMP;
 	if (rs_outbox_flush(s->outbox, &how, &err) < 0 && s->status == RS_EXIT_DONE)

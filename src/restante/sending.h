@@ -12,6 +12,7 @@ struct rs_sending {
 	/* of the last message that was tried */
 	enum rs_out_state state;
 	int status;
+	bool put; /* rs_sending_send: it is in the outbox, or has gone */
 };
 
 /* 0, or an exit status with the reason said. */
