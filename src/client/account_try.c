@@ -69,7 +69,9 @@ static void try_pop3(const struct rs_account *a, const struct rs_secret *passwor
 static void try_smtp(const struct rs_account *a, const struct rs_secret *password,
 	GCancellable *cancel, struct rs_try_one *one)
 {
-	const struct rs_submit_login login = {.password = password, .seen = one->certificate};
+	const struct rs_submit_login login = {.password = a->oauth2 ? NULL : password,
+		.token = a->oauth2 ? (const char *)password->octets : NULL,
+		.seen = one->certificate};
 	struct rs_submit *s = NULL;
 
 	one->tried = true;

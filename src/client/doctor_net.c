@@ -267,7 +267,9 @@ void doctor_smtp(struct doctor_run *r)
 				      "smtp-login"},
 		.host = a->smtp_host,
 		.port = a->smtp_port};
-	const struct rs_submit_login login = {.password = r->password};
+	bool by_token = r->password && a->oauth2;
+	const struct rs_submit_login login = {.password = by_token ? NULL : r->password,
+		.token = by_token ? (const char *)r->password->octets : NULL};
 	struct rs_submit *s = NULL;
 	struct rs_err err;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/oauth.h"
 #include "client/text.h"
 
 #define PASSWORD_MAX 1024
@@ -14,6 +15,7 @@ struct rs_given rs_given;
 static gboolean oauth2_cb(const char *option, const char *value, gpointer data, GError **error)
 {
 	rs_given.oauth2 = TRUE;
+	rs_given.oauth2_issuer = g_strdup(value);
 	return TRUE;
 }
 
@@ -40,7 +42,10 @@ static gboolean oauth2_cb(const char *option, const char *value, gpointer data, 
 	FLAG("password-stdin", password_stdin, N_("Read the password from standard input")), \
 	TEXT("password-command", password_command, N_("Command that prints the password"), N_("CMD")), \
 	{"oauth2", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (void *)oauth2_cb, \
-		N_("Log in by the web browser (not there yet)"), N_("ISSUER")}, \
+		N_("Log in by the web browser, not with a password"), N_("ISSUER")}, \
+	FLAG("device", device, N_("The same with a code, on another device")), \
+	TEXT("oauth2-client-id", oauth2_client_id, N_("Client id, where the issuer gives out none"), N_("ID")), \
+	TEXT("oauth2-client-secret", oauth2_client_secret, N_("Its secret, where the issuer wants one"), N_("SECRET")), \
 	TEXT("maildir", maildir, N_("Folder (Maildir) that new mail goes to"), N_("DIR")), \
 	TEXT("deliver-to", deliver_to, N_("Where new mail goes to, if not there"), N_("WHERE")), \
 	TEXT("recipient", recipient, N_("For whom other servers and commands get it"), N_("ADDRESS")), \
@@ -87,9 +92,9 @@ static void make_absolute(char **path)
 /* What the design has and this version does not: said, not taken in silence. */
 int rs_given_check(const struct rs_command *self)
 {
-	if (rs_given.oauth2)
-		return rs_usage(self, _("--oauth2 is not there yet; a password works "
-					"(many providers give out app passwords)"));
+	rs_given.oauth2 |= rs_given.device;
+	if (rs_given.oauth2 && (rs_given.password_stdin || rs_given.password_command))
+		return rs_usage(self, _("give --oauth2 or a password, not both"));
 	if (rs_given.deliver_to && rs_given.maildir)
 		return rs_usage(self, _("give --maildir or --deliver-to, not both"));
 	if (rs_given.password_stdin && rs_given.password_command)
@@ -127,6 +132,9 @@ static struct row *rows(void)
 		{"smtp-security", rs_given.smtp_security},
 		{"smtp-user", rs_given.smtp_user},
 		{"leave", rs_given.leave},
+		{"oauth2", rs_given.oauth2_issuer},
+		{"oauth2-client-id", rs_given.oauth2_client_id},
+		{"oauth2-client-secret", rs_given.oauth2_client_secret},
 		{"password-command", rs_given.password_command},
 		{"maildir", rs_given.maildir},
 		{"deliver-to", rs_given.deliver_to},
@@ -153,7 +161,7 @@ bool rs_given_any(void)
 	g_autofree struct row *all = rows();
 
 	return all[0].key || rs_given.no_smtp || rs_given.smtp_no_auth || rs_given.password_stdin ||
-	       rs_given.unset;
+	       rs_given.unset || rs_given.oauth2;
 }
 
 static int unset(const struct rs_command *self, struct rs_account *a, const char *key)
@@ -176,6 +184,10 @@ int rs_given_apply(const struct rs_command *self, struct rs_account *a)
 		if (rs_account_set(a, r->key, r->value, &why) < 0)
 			status = rs_usage(self, "--%s %s: %s", r->key, r->value, why.text);
 	}
+	if (!status && rs_given.oauth2 && a->password_command)
+		status = unset(self, a, "password-command");
+	if (!status && rs_given.oauth2 && !a->oauth2 && a->pop3_host)
+		a->oauth2 = rs_oauth_issuer_guess(a);
 	if (!status && rs_given.no_smtp)
 		status = unset(self, a, "smtp");
 	if (!status && (rs_given.no_smtp || rs_given.smtp_no_auth))

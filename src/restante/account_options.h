@@ -30,6 +30,10 @@ struct rs_given {
 	gboolean no_smtp;
 	gboolean password_stdin;
 	gboolean oauth2;
+	gboolean device;
+	char *oauth2_issuer; /* NULL: whoever fits the account */
+	char *oauth2_client_id;
+	char *oauth2_client_secret;
 	gboolean no_discovery;
 	gboolean no_input;
 	gboolean no_test;

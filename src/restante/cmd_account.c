@@ -15,10 +15,10 @@ static const struct rs_command subcommands[] = {
 	{"account list", "", N_("List the accounts"), account_list},
 	{"account show", N_("NAME"), N_("Show one account as the configuration has it"),
 		account_show},
-	{"account login", N_("NAME"), N_("Log in by OAuth 2 again: browser, or --device"),
-		rs_account_login},
 	{"account edit", N_("NAME"), N_("Change an account"), rs_account_edit},
 	{"account test", N_("NAME"), N_("Log in at both servers of an account"), rs_account_test},
+	{"account login", N_("NAME"), N_("Log in by OAuth 2 again: browser, or --device"),
+		rs_account_login},
 	{"account remove", N_("NAME"), N_("Forget an account and its password; its mail stays"),
 		rs_account_remove_command},
 };

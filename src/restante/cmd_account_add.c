@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "client/discover.h"
+#include "client/oauth.h"
+#include "client/secret_store.h"
 #include "client/settings.h"
 #include "client/text.h"
 
@@ -47,9 +49,27 @@ static bool plain_agreed(const struct rs_found *f)
 	return false;
 }
 
+/* Who gives the tokens, where nobody said: a provider that is known, whom the file of the provider names, the domain. */
+static void choose_issuer(struct rs_account *a, const char *found)
+{
+	g_autofree char *guess = NULL;
+
+	if (!rs_given.oauth2 || a->oauth2)
+		return;
+	guess = rs_oauth_issuer_guess(a);
+	if (guess && found && g_str_has_prefix(guess, "https://"))
+		a->oauth2 = strstr(found, "://") ? g_strdup(found)
+						 : g_strconcat("https://", found, NULL);
+	else
+		a->oauth2 = g_steal_pointer(&guess);
+}
+
 static int take_found(struct rs_account *a, const struct rs_found *f)
 {
 	struct rs_err err;
+
+	if (f->oauth_issuer)
+		choose_issuer(a, f->oauth_issuer);
 
 	if (rs_found_apply(f, a, &err) < 0) {
 		rs_complain(_("what %s says cannot be used: %s"), f->source, err.text);
@@ -202,6 +222,9 @@ static bool mend(struct rs_account *a, const struct rs_try *t, struct rs_secret 
 {
 	if (rs_wizard_pin(a, t))
 		return true;
+	if (a->oauth2)
+		return rs_wizard_yes(_("Change the settings and try again?"), true) &&
+		       rs_wizard_change(a);
 	if (t->pop3.rc == -RS_EAUTH || (t->pop3.rc == 0 && t->smtp.rc == -RS_EAUTH)) {
 		rs_secret_destroy(password);
 		return true;
@@ -217,7 +240,7 @@ static int until_right(const struct rs_command *self, const struct rs_places *p,
 	int status = complete(p, a);
 
 	while (!status) {
-		if (!*password && !a->password_command) {
+		if (!*password && !a->password_command && !a->oauth2) {
 			if (!ask_password(password))
 				return no_answer(self);
 			if (!*password && !rs_wizard_change(a))
@@ -247,7 +270,7 @@ static int without_asking(const struct rs_command *self, const struct rs_places 
 	if (status)
 		return status;
 	rs_wizard_warn(a);
-	if (!rs_given.password_stdin && !a->password_command)
+	if (!rs_given.password_stdin && !a->password_command && !a->oauth2)
 		return rs_usage(
 			self, _("give the password with --password-stdin or --password-command"));
 	status = rs_given_password(self, password);
@@ -301,6 +324,8 @@ static int refuse_twice(
 static int add(const struct rs_command *self, const struct rs_places *p, struct rs_account *a)
 {
 	struct rs_secret *password = NULL;
+	bool logged_in = false;
+	struct rs_err err;
 	int status;
 
 	if (a->address)
@@ -311,13 +336,23 @@ static int add(const struct rs_command *self, const struct rs_places *p, struct 
 	if (status)
 		return status;
 	finish_values(a);
+	choose_issuer(a, NULL);
 	status = refuse_twice(self, p, a);
+	if (!status && a->oauth2)
+		status = complete(p, a);
+	if (!status && a->oauth2) {
+		status = rs_account_log_in(p, a, rs_given.device);
+		logged_in = !status;
+	}
 	if (!status && rs_may_ask())
 		status = until_right(self, p, a, &password);
 	else if (!status)
 		status = without_asking(self, p, a, &password);
 	if (!status)
 		status = save(p, a, password);
+	else if (logged_in &&
+		 rs_secret_store_forget(p, a->name, &err) < 0) /* of an account that is none */
+		rs_complain("%s", err.text);
 	rs_secret_destroy(&password);
 	return status;
 }

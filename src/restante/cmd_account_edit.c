@@ -205,6 +205,8 @@ static int edit(
 		status = rs_fail(&err);
 	if (!status)
 		status = rs_given_password(self, &password);
+	if (!status && rs_given.oauth2)
+		status = rs_account_log_in(p, a, rs_given.device);
 	if (!status) {
 		rs_wizard_warn(a);
 		status = try_changed(p, a, password);

@@ -366,15 +366,11 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	struct rs_places places;
 	struct rs_err err;
 	int status = rs_options(self, entries,
-		_("SOURCE is an mbox, a Maildir, a Thunderbird profile, a .fetchmailrc, a "
-		  "getmailrc or "
-		  "its\n"
-		  "folder, a configuration of mpop, or the folder of Claws Mail or Sylpheed. KIND: "
-		  "thunderbird,\n"
-		  "fetchmail, getmail, mpop, claws, sylpheed, mbox, mboxo, maildir. Messages that "
-		  "were "
-		  "fetched\n"
-		  "there are not fetched again. A second import of the same brings nothing twice."),
+		_("SOURCE is an mbox, a Maildir, a Thunderbird profile, a .fetchmailrc, a\n"
+		  "getmailrc or its folder, a configuration of mpop, or the folder of Claws Mail\n"
+		  "or Sylpheed. KIND: thunderbird, fetchmail, getmail, mpop, claws, sylpheed,\n"
+		  "mbox, mboxo, maildir. Messages that were fetched there are not fetched again.\n"
+		  "A second import of the same brings nothing twice."),
 		&argc, &argv);
 
 	if (status)

@@ -108,6 +108,9 @@ void rs_report_warn(const char *name, const struct rs_fetch_report *r, bool dry_
 /* --- account add ------------------------------------------------------------------------------ */
 
 int rs_account_add(const struct rs_command *self, int argc, char **argv);
+int rs_account_edit(const struct rs_command *self, int argc, char **argv);
+int rs_account_test(const struct rs_command *self, int argc, char **argv);
+int rs_account_remove_command(const struct rs_command *self, int argc, char **argv);
 int rs_account_login(const struct rs_command *self, int argc, char **argv);
 /* By the browser, or `device`: with a code. Says what to do; an exit status. */
 int rs_account_log_in(const struct rs_places *p, const struct rs_account *a, bool device);

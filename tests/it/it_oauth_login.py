@@ -269,6 +269,42 @@ def _():
         assert not os.path.exists(os.path.join(home.folder, "r/secrets/a.oauth"))
 
 
+@tap.case("account add --oauth2: browser, a try at both servers, saved; refused: nothing is left")
+def _():
+    with Issuer() as issuer:
+        port = peers.free_port()
+        with rs_serve.Restanted({ANNA: "secret"}, workers=1, listen={"submission": f"127.0.0.1:{port}"}, auth={
+                "oauth-introspection": issuer.base + "/introspect", "oauth-ca-file": issuer.ca_file,
+                "oauth-user-claim": "username"}) as s, Home(issuer, s) as home:
+            s.deliver(ANNA, [b"Subject: x\n\nHello\n"])
+            add = ("account", "add", ANNA, "--name", "a", "--pop3", f"localhost:{s.pop3s_port}", "--smtp",
+                   f"localhost:{port}", "--smtp-security", "starttls", "--ca-file", home.ca_file, "--no-input",
+                   f"--oauth2={issuer.url}")
+            issuer.deny = True
+            home.log_in(*add, status=77)
+            issuer.deny = False
+            assert not os.path.exists(home.config_file)
+            said = home.log_in(*add)
+            assert "Account a is added" in said, said
+            with open(home.config_file) as f:
+                assert f"oauth2 = {issuer.url}" in f.read()
+            got, _ = check(home)
+            assert got["new"] == 1, got
+            assert "not both" in home.run(*add[:3], "--oauth2", "--password-stdin", status=64)
+            # sending, too
+            done = subprocess.run([RESTANTE, "send", "-f", ANNA, ANNA], env=home.env, text=True, timeout=120,
+                                  input="Subject: to me\n\nx\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            assert done.returncode == 0, done.stdout
+            got, _ = check(home)
+            assert got["new"] == 1, got
+            home.run("account", "remove", "a")
+            issuer.access.clear()
+            # the login goes well, the server knows nothing of it: nothing stays behind
+            s.stop()
+            home.log_in(*add, status=69)
+            assert not os.path.exists(os.path.join(home.folder, "r/secrets/a.oauth"))
+
+
 @tap.case("tokens are renewed before they end; the refresh token that is replaced is replaced here; another login survives")
 def _():
     for rotate in (True, False):
