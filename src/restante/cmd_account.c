@@ -25,8 +25,7 @@ static const struct rs_command subcommands[] = {
 
 static int usage(void)
 {
-	rs_say("%s", _("Usage: restante account add|list|show|edit|test|login|remove [OPTION…] "
-		       "[ARGUMENT…]\n\n"));
+	rs_say("%s", _("Usage: restante account COMMAND [OPTION…] [ARGUMENT…]\n\n"));
 	for (size_t i = 0; i < G_N_ELEMENTS(subcommands); i++)
 		rs_say("  %-15s %s\n", subcommands[i].name, _(subcommands[i].summary));
 	rs_say(_("\nrestante account add --help says more, and so on.\n"));
