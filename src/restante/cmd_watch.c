@@ -198,10 +198,11 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	struct rs_err err;
 	int status = rs_options(self, entries,
 		_("Checks the accounts named, or all, every five minutes or as often as their key\n"
-		  "'every' says, and shows new mail on the desktop. It ends on Ctrl-C or SIGTERM "
-		  "and\n"
-		  "loses nothing; SIGUSR1 makes it check at once. As a service of the user:\n"
-		  "systemctl --user enable --now restante-watch"),
+		  "'every' says, sends what waits in the outbox, and shows new mail on the "
+		  "desktop.\n"
+		  "It ends on Ctrl-C or SIGTERM and loses nothing; SIGUSR1 makes it check at "
+		  "once.\n"
+		  "As a service: systemctl --user enable --now restante-watch"),
 		&argc, &argv);
 
 	if (status)
