@@ -169,11 +169,11 @@ static int run(const struct rs_command *self, int argc, char **argv)
 		{"full-name", 'F', 0, G_OPTION_ARG_STRING, &given.name,
 			N_("Name in a From that is added"), N_("NAME")},
 		{"ignore-dots", 'i', 0, G_OPTION_ARG_NONE, &given.no_dot,
-			N_("A line with a dot alone does not end the message"), NULL},
+			N_("A line of one dot does not end it"), NULL},
 		{"account", 0, 0, G_OPTION_ARG_STRING, &given.account, N_("Send by this account"),
 			N_("NAME")},
 		{"queue", 0, 0, G_OPTION_ARG_NONE, &given.queue,
-			N_("Keep it in the outbox when it cannot be sent now (-odb)"), NULL},
+			N_("Keep it when it cannot be sent now (-odb)"), NULL},
 		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &given.verbose, N_("Say what was done"),
 			NULL},
 		{"sender", 'r', G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &given.sender, NULL,
@@ -206,10 +206,10 @@ static int run(const struct rs_command *self, int argc, char **argv)
 	int left_n = (int)g_strv_length(view);
 	struct rs_sending s;
 	int status = rs_options(self, options,
-		_("Takes the place of sendmail: the message comes on standard input and is sent at "
-		  "once.\nExit status: 0 sent, 75 try again, 67 a recipient was refused, 65 the "
-		  "message was,\n69, 76, 77, 78 as in sysexits.h. It goes to all recipients or to "
-		  "nobody."),
+		_("Takes the place of sendmail: the message comes on standard input and is sent\n"
+		  "at once. Exit status: 0 sent, 75 try again, 67 a recipient was refused,\n"
+		  "65 the message was, 69, 76, 77, 78 as in sysexits.h. It goes to all recipients\n"
+		  "or to nobody."),
 		&left_n, &left);
 
 	if (status)
