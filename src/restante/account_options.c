@@ -31,7 +31,7 @@ static gboolean oauth2_cb(const char *option, const char *value, gpointer data, 
 /* clang-format off */
 #define VALUES \
 	TEXT("pop3", pop3, N_("POP3 server of the provider"), N_("HOST[:PORT]")), \
-	TEXT("security", security, N_("tls (if not given), starttls, or none: in the open"), N_("HOW")), \
+	TEXT("security", security, N_("tls (standard), starttls, or none (open)"), N_("HOW")), \
 	TEXT("user", user, N_("User name there (if not: the address)"), N_("USER")), \
 	TEXT("smtp", smtp, N_("SMTP server of the provider"), N_("HOST[:PORT]")), \
 	TEXT("smtp-security", smtp_security, N_("The same for sending"), N_("HOW")), \
@@ -42,7 +42,7 @@ static gboolean oauth2_cb(const char *option, const char *value, gpointer data, 
 	FLAG("password-stdin", password_stdin, N_("Read the password from standard input")), \
 	TEXT("password-command", password_command, N_("Command that prints the password"), N_("CMD")), \
 	{"oauth2", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (void *)oauth2_cb, \
-		N_("Log in by the web browser, not with a password"), N_("ISSUER")}, \
+		N_("Log in by the web browser instead"), N_("ISSUER")}, \
 	FLAG("device", device, N_("The same with a code, on another device")), \
 	TEXT("oauth2-client-id", oauth2_client_id, N_("Client id, where the issuer gives out none"), N_("ID")), \
 	TEXT("oauth2-client-secret", oauth2_client_secret, N_("Its secret, where the issuer wants one"), N_("SECRET")), \
