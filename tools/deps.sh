@@ -12,18 +12,17 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config gettext
 	libpq-dev       # users in PostgreSQL
 	libpam0g-dev    # the system's users
 	libjson-glib-dev # the administrator's requests and answers, tokens of OAuth
-	libcurl4-gnutls-dev # asking those who issue tokens (HTTPS)
 	libsecret-1-dev # passwords in the desktop's secret service
 	libsqlite3-dev  # the client's ledger
 	libgmime-3.0-dev # reading messages
-	libcurl4-gnutls-dev # IMAP as a target: connection, TLS and login
+	libcurl4-gnutls-dev # HTTPS (tokens, providers' settings) and IMAP as a target
 )
 # running: TLS for GIO, trusted certificates, a certificate for the demo
 packages_run=(glib-networking ca-certificates openssl python3)
 # testing: test library, format and size checks, namespaces for the peers
-packages_test=(dbus-daemon libcmocka-dev clang-format-14 pmccabe util-linux mount procps perl
+packages_test=(libcmocka-dev clang-format-14 pmccabe util-linux mount procps perl
 	systemd         # systemd-analyze reads our units; nothing of it is started
-	dbus-daemon     # a private bus for desktop notifications
+	dbus-daemon     # a private bus for notifications and secrets
 	python3-prometheus-client # its strict parser reads our metrics
 )
 
