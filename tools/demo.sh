@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # demo.sh demo|serve - a provider on loopback with a sample mailbox, and a mail program on it.
-# Everything lies in build/demo and is made anew each time; what is started is stopped by id.
+# Everything lies in build/demo (or /run/restante-demo) and is made anew each time; what is started is stopped by id.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/tools/deps.sh"
 mode=$1
 demo=$here/build/demo
+# As root the service runs as nobody, who cannot go where only root may (a clone below /root).
+if [ "$(id -u)" = 0 ] && ! setpriv --reuid=nobody --regid=nogroup --clear-groups test -x "$here"; then
+	demo=/run/restante-demo
+fi
 restanted=$here/build/src/restanted/restanted
 restante=$here/build/src/restante/restante
 address=anna@example.org
