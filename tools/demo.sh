@@ -153,7 +153,7 @@ cat <<NEXT
 
 $(say "That was the whole way: LMTP in, POP3S out, into your own Maildir. The server is stopped.")
 What next?
-  ./run restante account add you@your-provider.org --pop3 HOST --user NAME
+  ./run restante account add you@your-provider.org
                              an account of your own; then: ./run restante check
   ./run serve                the demo provider again, left running for any mail program
   ./run restanted --help     a provider of your own (README.md says how)
