@@ -107,11 +107,8 @@ void front_proxy_begin(struct rs_conn *c);
 void front_login_init(struct front *f);
 /* The mechanisms that can be used on this connection now; blank between, borrowed from the front. */
 const char *front_mechs(const struct rs_conn *c);
-/* Before LOGIN of a first step: what auth must know of the connection for this mechanism. */
-void front_channel(
-	const struct rs_conn *c, struct rs_link *auth, uint64_t session, struct rs_slice mech);
 
-/* front_login.c: the fields of RS_MSG_LOGIN. */
+/* The fields of RS_MSG_LOGIN. */
 struct front_login {
 	enum rs_service service;
 	bool tls;
@@ -128,6 +125,22 @@ struct front_login {
 
 /* False: auth is being started again. It answers with CHALLENGE, REFUSED, and OPENED or LOGGED_IN. */
 bool front_login_ask(struct front *f, uint64_t session, const struct front_login *ask);
+
+struct front_tried {
+	uint64_t session;
+	enum rs_stats_mech mech;
+	const char *peer;
+	const char *user; /* as given, for the log where auth knows none; NULL: neither do we */
+};
+
+struct front_refused {
+	enum rs_pop3_code code; /* AUTH: they were wrong; else it could not be found out */
+	uint32_t delay_ms;      /* to be told then; 0 wherever code is not AUTH */
+};
+
+/* REFUSED behind its session: it is counted and logged. False: not as described. */
+bool front_login_refused(
+	struct rs_msg_in *m, const struct front_tried *tried, struct front_refused *out);
 /* Forget what is half done, and the login of who sends mail. */
 void front_login_gone(struct front *f, uint64_t session);
 

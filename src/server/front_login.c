@@ -2,6 +2,9 @@
  * connection, and what binds them to it. */
 #include "base/secret.h"
 #include "server/front.h"
+#include "server/log.h"
+
+#define DELAY_MAX_MS 60000 /* auth asks for less, auth_delay.h */
 
 static char *list(const char *all, bool binding, bool certificate)
 {
@@ -43,7 +46,8 @@ const char *front_mechs(const struct rs_conn *c)
 	return c->front->mechs[rs_tls_binds(c->ssl)][names != NULL];
 }
 
-void front_channel(
+/* Before LOGIN of a first step: what auth must know of the connection for this mechanism. */
+static void tell_channel(
 	const struct rs_conn *c, struct rs_link *auth, uint64_t session, struct rs_slice mech)
 {
 	bool external = rs_slice_eq_str(mech, "EXTERNAL");
@@ -74,7 +78,7 @@ bool front_login_ask(struct front *f, uint64_t session, const struct front_login
 	if (!l)
 		return false;
 	if (ask->channel && ask->kind == RS_LOGIN_SASL && ask->first)
-		front_channel(ask->channel, l, session, ask->mech);
+		tell_channel(ask->channel, l, session, ask->mech);
 	rs_link_begin(l, RS_MSG_LOGIN);
 	rs_link_u64(l, session);
 	rs_link_u8(l, (uint8_t)ask->service);
@@ -88,6 +92,29 @@ bool front_login_ask(struct front *f, uint64_t session, const struct front_login
 	rs_link_octets(l, rs_slice_str(ask->stamp));
 	rs_link_octets(l, rs_slice_str(ask->peer));
 	rs_link_end(l);
+	return true;
+}
+
+bool front_login_refused(
+	struct rs_msg_in *m, const struct front_tried *tried, struct front_refused *out)
+{
+	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
+	uint32_t delay = rs_msg_u32(m);
+	struct rs_slice known = rs_msg_octets(m);
+	g_autofree char *user = g_strndup((const char *)known.p, known.n);
+
+	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS)
+		return false;
+	*out = (struct front_refused){.code = code};
+	rs_stats_login(tried->mech,
+		code == RS_POP3_CODE_AUTH ? RS_STATS_LOGIN_REFUSED : RS_STATS_LOGIN_FAILED);
+	if (code != RS_POP3_CODE_AUTH)
+		return true;
+	out->delay_ms = delay;
+	rs_stats_add(RS_STAT_HELD_BACK, delay > 0);
+	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(tried->session), "txn",
+		rs_log_txn(tried->session), "peer", tried->peer, "user", *user ? user : tried->user,
+		"held-back-ms", delay ? rs_log_num(delay) : NULL, NULL);
 	return true;
 }
 

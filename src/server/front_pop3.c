@@ -18,8 +18,7 @@
 #include "server/stats.h"
 
 #define NO_STORE       UINT32_MAX
-#define LOGIN_TIME_S   30    /* auth and store must have answered by then */
-#define DELAY_MAX_MS   60000 /* auth asks for less, auth_delay.h */
+#define LOGIN_TIME_S   30 /* auth and store must have answered by then */
 #define IMAGE_MAX      (1u << 30)
 #define IN_ENOUGH      16384 /* octets of commands waiting; no more are read */
 #define BODIES_KEPT_MS 5000  /* of a session that fetches nothing more */
@@ -310,32 +309,20 @@ static bool on_opened(struct pop3 *p, uint32_t store, struct rs_msg_in *m)
 
 static bool on_refused(struct pop3 *p, struct rs_msg_in *m)
 {
-	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
-	uint32_t delay = rs_msg_u32(m);
-	struct rs_slice tried = rs_msg_octets(m);
-	g_autofree char *user = g_strndup((const char *)tried.p, tried.n);
 	struct rs_conn *c = p->sess.conn;
+	const struct front_tried tried = {
+		.session = p->sess.id, .mech = p->mech, .peer = c->peer_text, .user = p->user};
+	struct front_refused no;
 
-	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS ||
-		p->wait != WAIT_LOGIN)
+	if (p->wait != WAIT_LOGIN || !front_login_refused(m, &tried, &no))
 		return false;
-	rs_stats_login(p->mech,
-		code == RS_POP3_CODE_AUTH ? RS_STATS_LOGIN_REFUSED : RS_STATS_LOGIN_FAILED);
-	if (code != RS_POP3_CODE_AUTH) {
-		refuse(p, code, NULL);
+	if (no.delay_ms == 0) {
+		refuse(p, no.code, NULL);
 		return true;
 	}
-	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(p->sess.id), "peer", c->peer_text,
-		"user", *user ? user : p->user, "held-back-ms", delay ? rs_log_num(delay) : NULL,
-		NULL);
-	if (delay == 0) {
-		refuse(p, RS_POP3_CODE_AUTH, NULL);
-		return true;
-	}
-	rs_stats_add(RS_STAT_HELD_BACK, 1);
-	c->held_back_ms += delay;
-	rs_conn_alive(c, delay / 1000 + LOGIN_TIME_S);
-	p->refuse_at_ms = uv_now(&front_of(p)->proc->loop) + delay;
+	c->held_back_ms += no.delay_ms;
+	rs_conn_alive(c, no.delay_ms / 1000 + LOGIN_TIME_S);
+	p->refuse_at_ms = uv_now(&front_of(p)->proc->loop) + no.delay_ms;
 	p->wait = WAIT_HELD_BACK;
 	return true;
 }

@@ -16,7 +16,6 @@
 
 #define IDLE_S        86400 /* an MTA keeps its connection as long as its process lives */
 #define LOGIN_TIME_MS 45000 /* the delay of a right password included */
-#define DELAY_MAX_MS  60000 /* auth asks for less, auth_delay.h */
 
 struct sasl {
 	struct rs_conn *conn;
@@ -161,29 +160,17 @@ static bool on_logged_in(struct sasl *p, struct request *r, struct rs_msg_in *m)
 
 static bool on_refused(struct sasl *p, struct request *r, struct rs_msg_in *m)
 {
-	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
-	uint32_t delay = rs_msg_u32(m);
-	struct rs_slice tried = rs_msg_octets(m);
-	g_autofree char *user = g_strndup((const char *)tried.p, tried.n);
+	const struct front_tried tried = {.session = r->sess.id, .mech = r->mech, .peer = r->peer};
+	struct front_refused no;
 
-	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS || r->held_back)
+	if (r->held_back || !front_login_refused(m, &tried, &no))
 		return false;
-	rs_stats_login(r->mech,
-		code == RS_POP3_CODE_AUTH ? RS_STATS_LOGIN_REFUSED : RS_STATS_LOGIN_FAILED);
-	if (code != RS_POP3_CODE_AUTH) {
-		fail(p, r, true);
+	if (no.delay_ms == 0) {
+		fail(p, r, no.code != RS_POP3_CODE_AUTH);
 		return true;
 	}
-	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(r->sess.id), "txn",
-		rs_log_txn(r->sess.id), "peer", r->peer, "user", *user ? user : NULL,
-		"held-back-ms", delay ? rs_log_num(delay) : NULL, NULL);
-	if (delay == 0) {
-		fail(p, r, false);
-		return true;
-	}
-	rs_stats_add(RS_STAT_HELD_BACK, 1);
 	r->held_back = true;
-	r->due_ms = uv_now(&proc_of(p)->loop) + delay;
+	r->due_ms = uv_now(&proc_of(p)->loop) + no.delay_ms;
 	return true;
 }
 

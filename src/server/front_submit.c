@@ -10,7 +10,6 @@
 
 #define LOGIN_TIME_S \
 	45 /* auth must have answered by then, the delay of a right password included */
-#define DELAY_MAX_MS 60000 /* auth asks for less, auth_delay.h */
 
 static struct rs_proc *proc_of(const struct mail *p)
 {
@@ -98,33 +97,25 @@ static void refuse(struct mail *p)
 
 static bool on_refused(struct mail *p, struct rs_msg_in *m)
 {
-	enum rs_pop3_code code = (enum rs_pop3_code)rs_msg_u8(m);
-	uint32_t delay = rs_msg_u32(m);
-	struct rs_slice tried = rs_msg_octets(m);
-	g_autofree char *user = g_strndup((const char *)tried.p, tried.n);
 	struct rs_conn *c = p->txn.conn;
+	const struct front_tried tried = {
+		.session = p->login.id, .mech = p->mech, .peer = c->peer_text};
+	struct front_refused no;
 
-	if (!rs_msg_end(m) || code > RS_POP3_CODE_OTHER || delay > DELAY_MAX_MS ||
-		p->login_state != MAIL_LOGIN_ASKED)
+	if (p->login_state != MAIL_LOGIN_ASKED || !front_login_refused(m, &tried, &no))
 		return false;
 	p->login_state = MAIL_NOT_LOGGED_IN;
-	rs_stats_login(p->mech,
-		code == RS_POP3_CODE_AUTH ? RS_STATS_LOGIN_REFUSED : RS_STATS_LOGIN_FAILED);
-	if (code != RS_POP3_CODE_AUTH) {
+	if (no.code != RS_POP3_CODE_AUTH) {
 		rs_lmtps_reply(p->engine, 454, "4.7.0", "Temporary failure, try again later");
 		return true;
 	}
-	rs_log(RS_LOG_WARNING, "login-refused", "id", rs_log_id(p->login.id), "peer", c->peer_text,
-		"user", *user ? user : NULL, "held-back-ms", delay ? rs_log_num(delay) : NULL,
-		NULL);
-	if (delay == 0) {
+	if (no.delay_ms == 0) {
 		refuse(p);
 		return true;
 	}
-	rs_stats_add(RS_STAT_HELD_BACK, 1);
-	c->held_back_ms += delay;
-	rs_conn_alive(c, delay / 1000 + LOGIN_TIME_S);
-	p->refuse_at_ms = uv_now(&proc_of(p)->loop) + delay;
+	c->held_back_ms += no.delay_ms;
+	rs_conn_alive(c, no.delay_ms / 1000 + LOGIN_TIME_S);
+	p->refuse_at_ms = uv_now(&proc_of(p)->loop) + no.delay_ms;
 	p->login_state = MAIL_LOGIN_HELD_BACK;
 	return true;
 }
