@@ -37,6 +37,8 @@ struct rs_conn_ops {
 	void (*idle)(struct rs_conn *c);
 	/* The service stops: the same. */
 	void (*stop)(struct rs_conn *c);
+	/* Once a second, for replies that are held back. NULL: there are none. */
+	void (*tick)(struct rs_conn *c);
 	/* NULL: nothing to tell. */
 	void (*about)(const struct rs_conn *c, struct rs_conn_about *out);
 	/* The administrator wants it gone: say so, then close; nothing is deleted. NULL: just close. */

@@ -242,13 +242,8 @@ static void on_tick(uv_timer_t *t)
 			front_progress_check(c, now);
 		else if (now >= c->quiet_until_ms || front_login_late(c, now))
 			c->ops->idle(c);
-		else if (c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S)
-			front_pop3_tick(c);
-		else if (c->service == RS_SERVICE_SUBMISSION ||
-			 c->service == RS_SERVICE_SUBMISSIONS)
-			front_mail_tick(c);
-		else if (c->service == RS_SERVICE_SASL)
-			front_sasl_tick(c);
+		else if (c->ops->tick)
+			c->ops->tick(c);
 	}
 }
 

@@ -152,9 +152,5 @@ void front_pop3_begin(struct rs_conn *c);
 void front_mail_begin(struct rs_conn *c);
 void front_http_begin(struct rs_conn *c);
 void front_sasl_begin(struct rs_conn *c);
-/* Once a second, for replies that are held back. */
-void front_pop3_tick(struct rs_conn *c);
-void front_mail_tick(struct rs_conn *c);
-void front_sasl_tick(struct rs_conn *c);
 
 #endif

@@ -259,6 +259,11 @@ static void on_kick(struct rs_conn *c, const char *why)
 	front_mail_step(c);
 }
 
+static void on_tick(struct rs_conn *c)
+{
+	front_submit_tick(c->driver, uv_now(&c->front->proc->loop));
+}
+
 static const struct rs_conn_ops conn_ops = {
 	.step = front_mail_step,
 	.tls_up = on_tls_up,
@@ -266,6 +271,7 @@ static const struct rs_conn_ops conn_ops = {
 	.free = on_free,
 	.idle = on_idle,
 	.stop = on_stop,
+	.tick = on_tick,
 	.about = on_about,
 	.kick = on_kick,
 };
@@ -299,10 +305,4 @@ void front_mail_begin(struct rs_conn *c)
 		front_mail_step(c);
 	else if (!rs_conn_tls_first(c, c->front->tls))
 		rs_conn_close(c, false);
-}
-
-void front_mail_tick(struct rs_conn *c)
-{
-	if (c->ops == &conn_ops)
-		front_submit_tick(c->driver, uv_now(&c->front->proc->loop));
 }

@@ -735,25 +735,11 @@ static void on_kick(struct rs_conn *c, const char *why)
 	step(c);
 }
 
-static const struct rs_conn_ops conn_ops = {
-	.step = step,
-	.tls_up = on_tls_up,
-	.gone = on_gone,
-	.free = on_free,
-	.idle = on_idle,
-	.stop = on_stop,
-	.about = on_about,
-	.kick = on_kick,
-};
-
-void front_pop3_tick(struct rs_conn *c)
+static void on_tick(struct rs_conn *c)
 {
 	struct pop3 *p = c->driver;
-
 	uint64_t now = uv_now(&c->front->proc->loop);
 
-	if (c->ops != &conn_ops)
-		return;
 	if (p->wait == WAIT_NOTHING && p->bodies.ring && now >= p->wanted_ms + BODIES_KEPT_MS)
 		front_bodies_rest(&p->bodies);
 	if (p->wait != WAIT_HELD_BACK || now < p->refuse_at_ms)
@@ -761,6 +747,18 @@ void front_pop3_tick(struct rs_conn *c)
 	refuse(p, RS_POP3_CODE_AUTH, NULL);
 	step(c);
 }
+
+static const struct rs_conn_ops conn_ops = {
+	.step = step,
+	.tls_up = on_tls_up,
+	.gone = on_gone,
+	.free = on_free,
+	.idle = on_idle,
+	.stop = on_stop,
+	.tick = on_tick,
+	.about = on_about,
+	.kick = on_kick,
+};
 
 static void configure(struct pop3 *p, const struct rs_conn *c)
 {

@@ -337,24 +337,11 @@ static void on_kick(struct rs_conn *c, const char *why)
 	rs_conn_close(c, false);
 }
 
-static const struct rs_conn_ops conn_ops = {
-	.step = step,
-	.tls_up = no_tls,
-	.gone = on_gone,
-	.free = on_free,
-	.idle = on_end,
-	.stop = on_stop,
-	.about = on_about,
-	.kick = on_kick,
-};
-
-void front_sasl_tick(struct rs_conn *c)
+static void on_tick(struct rs_conn *c)
 {
 	struct sasl *p = c->driver;
 	uint64_t now = uv_now(&c->front->proc->loop);
 
-	if (c->ops != &conn_ops)
-		return;
 	for (guint i = p->requests->len; i-- > 0;) {
 		struct request *r = g_ptr_array_index(p->requests, i);
 
@@ -363,6 +350,18 @@ void front_sasl_tick(struct rs_conn *c)
 	}
 	step(c);
 }
+
+static const struct rs_conn_ops conn_ops = {
+	.step = step,
+	.tls_up = no_tls,
+	.gone = on_gone,
+	.free = on_free,
+	.idle = on_end,
+	.stop = on_stop,
+	.tick = on_tick,
+	.about = on_about,
+	.kick = on_kick,
+};
 
 void front_sasl_begin(struct rs_conn *c)
 {
