@@ -406,6 +406,16 @@ void rs_conn_read(struct rs_conn *c, bool on)
 	wait_for_events(c);
 }
 
+bool rs_conn_more(struct rs_conn *c)
+{
+	size_t before = rs_buf_n(&c->in);
+
+	if (!c->ssl || c->closing || c->close_when_sent)
+		return false;
+	rs_conn_read(c, true);
+	return !c->closing && rs_buf_n(&c->in) > before;
+}
+
 bool rs_conn_tls(struct rs_conn *c, struct rs_tls *tls)
 {
 	bool pop3 = c->service == RS_SERVICE_POP3 || c->service == RS_SERVICE_POP3S;

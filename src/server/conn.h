@@ -112,6 +112,10 @@ size_t rs_conn_write(struct rs_conn *c, struct rs_slice s);
 /* Read on or not (a driver that cannot go on stops reading, so the peer feels it). */
 void rs_conn_read(struct rs_conn *c, bool on);
 
+/* What came earlier but had no room in c->in then: no event of the loop tells of it. True: there is more in c->in
+ * now. */
+bool rs_conn_more(struct rs_conn *c);
+
 /* Close, at once or when all that was written is with the kernel. */
 void rs_conn_close(struct rs_conn *c, bool when_sent);
 

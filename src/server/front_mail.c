@@ -128,17 +128,6 @@ static bool round_once(struct mail *p, bool *tls)
 	return s == RS_EVENT || flush(p) || used > 0;
 }
 
-/* What came earlier but had no room in `in` then: no event of the loop tells of it. */
-static bool more_decrypted(struct rs_conn *c)
-{
-	size_t before = rs_buf_n(&c->in);
-
-	if (!c->ssl || c->closing || c->close_when_sent || !front_txn_window_open(c->driver))
-		return false;
-	rs_conn_read(c, true);
-	return !c->closing && rs_buf_n(&c->in) > before;
-}
-
 void front_mail_step(struct rs_conn *c)
 {
 	struct mail *p = c->driver;
@@ -154,7 +143,7 @@ void front_mail_step(struct rs_conn *c)
 			front_txn_flush(p);
 			(void)flush(p);
 		}
-	} while (!tls && more_decrypted(c));
+	} while (!tls && front_txn_window_open(p) && rs_conn_more(c));
 	if (tls && !c->closing)
 		start_tls(p);
 	p->stepping = false;

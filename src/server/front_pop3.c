@@ -589,17 +589,6 @@ static bool round_once(struct pop3 *p)
 	return flush(p) || rs_buf_n(&c->in) < before;
 }
 
-/* Commands that came earlier but had no room in `in` then: no event of the loop tells of them. */
-static bool more_decrypted(struct rs_conn *c)
-{
-	size_t before = rs_buf_n(&c->in);
-
-	if (!c->ssl || c->closing || c->close_when_sent || before >= IN_ENOUGH)
-		return false;
-	rs_conn_read(c, true);
-	return !c->closing && rs_buf_n(&c->in) > before;
-}
-
 static void step(struct rs_conn *c)
 {
 	struct pop3 *p = c->driver;
@@ -612,7 +601,7 @@ static void step(struct rs_conn *c)
 			continue;
 		if (!c->closing)
 			(void)flush(p);
-	} while (!p->starting_tls && more_decrypted(c));
+	} while (!p->starting_tls && rs_buf_n(&c->in) < IN_ENOUGH && rs_conn_more(c));
 	if (p->starting_tls && !c->closing && rs_pop3s_out(p->engine).n == 0)
 		start_tls(p);
 	p->stepping = false;
