@@ -67,10 +67,20 @@ struct mail {
 	char *user; /* as given, then as auth says */
 	enum rs_stats_mech mech;
 	uint64_t asked_ns;
-	uint32_t refused_n;
 	uint64_t refuse_at_ms;
 	bool auth_lost; /* it does not know of the login any more */
 };
+
+static inline struct rs_proc *proc_of(const struct mail *p)
+{
+	return p->txn.conn->front->proc;
+}
+
+/* Of its login or its transaction. */
+static inline struct mail *mail_of(const struct front_sess *s)
+{
+	return s->conn->driver;
+}
 
 /* front_mail.c: go on after something has come. */
 void front_mail_step(struct rs_conn *c);

@@ -11,16 +11,6 @@
 #define LOGIN_TIME_S \
 	45 /* auth must have answered by then, the delay of a right password included */
 
-static struct rs_proc *proc_of(const struct mail *p)
-{
-	return p->txn.conn->front->proc;
-}
-
-static struct mail *mail_of(const struct front_sess *s)
-{
-	return s->conn->driver;
-}
-
 void front_submit_configure(struct mail *p)
 {
 	const struct rs_conn *c = p->txn.conn;

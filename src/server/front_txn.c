@@ -13,16 +13,6 @@
 #define RCPT_TIME_S   30  /* auth and store must have answered by then; else 421 */
 #define RELAY_TIME_S  120 /* likewise where the relay is asked */
 
-static struct rs_proc *proc_of(const struct mail *p)
-{
-	return p->txn.conn->front->proc;
-}
-
-static struct mail *mail_of(const struct front_sess *s)
-{
-	return s->conn->driver;
-}
-
 /* NULL: it is not there. */
 static struct rs_link *link_of(const struct mail *p, uint32_t dest)
 {
