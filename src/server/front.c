@@ -1,4 +1,5 @@
-/* front.c - the front role: listeners, connections and their ceilings, the table of sessions. */
+/* front.c - the front role: its connections, whose they become and when they are stepped; the table of
+ * sessions. */
 #include "server/front.h"
 
 #include <openssl/rand.h>

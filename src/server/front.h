@@ -1,5 +1,5 @@
 /* front - what the files of the front role share. The front meets the hostile octets: TLS, POP3,
- * LMTP. It has no file system and no users; it asks auth and stores over links (msg.h). */
+ * LMTP, submission, SASL, HTTP. It has no file system and no users; it asks auth and stores over links (msg.h). */
 #ifndef RS_SERVER_FRONT_H
 #define RS_SERVER_FRONT_H
 
@@ -12,7 +12,8 @@
 #include "server/stats.h"
 #include "server/store.h"
 
-/* Something that auth and stores answer by number: a POP3 session or an LMTP transaction. */
+/* Something that other roles answer by number: a POP3 session, a transaction of mail, a login of who sends
+ * mail or of an MTA's client. */
 struct front_sess {
 	uint64_t id;
 	struct rs_conn *conn;
@@ -147,7 +148,7 @@ void front_login_gone(struct front *f, uint64_t session);
 /* front_admin.c */
 bool front_admin_message(struct rs_proc *r, struct rs_msg_in *m);
 
-/* front_pop3.c, front_mail.c, front_http.c: take over a fresh connection. */
+/* front_pop3.c, front_mail.c, front_http.c, front_sasl.c: take over a fresh connection. */
 void front_pop3_begin(struct rs_conn *c);
 void front_mail_begin(struct rs_conn *c);
 void front_http_begin(struct rs_conn *c);

@@ -12,7 +12,7 @@
  *   admin -> front    ASK_SESSIONS, KICK                 what the administrator wants to know or do
  *   front -> admin    SESSION, SESSIONS_END, KICKED
  *   master<->roles   START, LISTENER, LINK, DRAIN, STOP, READY
- *   master -> front   COUNTS
+ *   master -> front   COUNTS, TICKETS
  *   master<->admin   PAGE, CHILD, RELOADED, RELOAD
  *
  * A session is numbered by its front (u64, never used twice in one process); towards a store it is
