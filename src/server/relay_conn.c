@@ -265,7 +265,8 @@ static bool flush(struct relay_conn *c)
 		return true;
 	}
 	rs_smtpc_sent(c->engine, (size_t)rc);
-	return flush_tls(c) || rc > 0;
+	(void)flush_tls(c);
+	return true;
 }
 
 /* --- reading ------------------------------------------------------------------------------- */
