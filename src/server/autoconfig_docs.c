@@ -171,11 +171,6 @@ static void plist_text(GString *out, const char *key, const char *value)
 	xml(out, "\t<key>%s</key>\n\t<string>%s</string>\n", key, value);
 }
 
-static void plist_number(GString *out, const char *key, guint value)
-{
-	xml(out, "\t<key>%s</key>\n\t<integer>%u</integer>\n", key, value);
-}
-
 static void plist_bool(GString *out, const char *key, bool value)
 {
 	xml(out, "\t<key>%s</key>\n\t<%s/>\n", key, value ? "true" : "false");
@@ -199,30 +194,20 @@ static void plist_payload(GString *out, const char *type, const char *name, cons
 	plist_text(out, "PayloadIdentifier", uuid);
 	plist_text(out, "PayloadType", type);
 	plist_text(out, "PayloadUUID", uuid);
-	plist_number(out, "PayloadVersion", 1);
+	g_string_append(out, "\t<key>PayloadVersion</key>\n\t<integer>1</integer>\n");
 }
 
 static void plist_server(
-	GString *out, const char *direction, const struct rs_card_server *s, const char *login)
+	GString *out, const char *way, const struct rs_card_server *s, const char *login)
 {
-	static const struct {
-		const char *key;
-		bool number;
-	} rows[] = {{"HostName", false}, {"PortNumber", true}, {"Username", false}};
-	const char *texts[] = {s->host, NULL, login};
-	g_autofree char *auth = g_strdup_printf("%sMailServerAuthentication", direction);
-	g_autofree char *ssl = g_strdup_printf("%sMailServerUseSSL", direction);
-
-	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_autofree char *key = g_strdup_printf("%sMailServer%s", direction, rows[i].key);
-
-		if (rows[i].number)
-			plist_number(out, key, s->port);
-		else
-			plist_text(out, key, texts[i]);
-	}
-	plist_text(out, auth, "EmailAuthPassword");
-	plist_bool(out, ssl, s->security != RS_CARD_PLAIN);
+	xml(out,
+		"\t<key>%sMailServerHostName</key>\n\t<string>%s</string>\n"
+		"\t<key>%sMailServerPortNumber</key>\n\t<integer>%u</integer>\n"
+		"\t<key>%sMailServerUsername</key>\n\t<string>%s</string>\n"
+		"\t<key>%sMailServerAuthentication</key>\n\t<string>EmailAuthPassword</string>\n"
+		"\t<key>%sMailServerUseSSL</key>\n\t<%s/>\n",
+		way, s->host, way, s->port, way, login, way, way,
+		s->security == RS_CARD_PLAIN ? "false" : "true");
 }
 
 static void mail_payload(GString *out, const struct rs_card *card, const char *address)
