@@ -28,13 +28,6 @@ struct mail_rcpt {
 	char *address;
 };
 
-/* What somebody says of MAIL, RCPT or the message. */
-struct mail_answer {
-	unsigned code;
-	char status[12];
-	char text[401];
-};
-
 enum mail_login { MAIL_NOT_LOGGED_IN, MAIL_LOGIN_ASKED, MAIL_LOGIN_HELD_BACK, MAIL_LOGGED_IN };
 
 struct mail {
@@ -52,7 +45,7 @@ struct mail {
 	struct rs_buf chunk;           /* DATA on its way, up to RS_MSG_INLINE_MAX */
 	uint32_t told_n;               /* results told */
 	uint32_t relay_n;              /* recipients that the relay has accepted */
-	struct mail_answer relayed;    /* what it says of the message; code 0: nothing yet */
+	struct rs_msg_answer relayed;  /* what it says of the message; code 0: nothing yet */
 	uint64_t octets;
 	uint64_t ended_ns; /* when the end of DATA came */
 	bool utf8;         /* SMTPUTF8 was given */
@@ -106,9 +99,6 @@ static inline struct mail_rcpt *front_txn_rcpt_at(const struct mail *p, guint i)
 {
 	return &g_array_index(p->rcpts, struct mail_rcpt, i);
 }
-
-/* Fields of a message of auth or relay; false: not as described, or code out of place. */
-bool front_mail_answer(struct rs_msg_in *m, unsigned code_min, struct mail_answer *out);
 
 /* front_trace.c: RFC 5321 section 4.4, 6409 section 8; owned by the caller. */
 char *front_trace_delivered(const struct mail *p); /* for stores: final delivery */

@@ -162,9 +162,9 @@ void front_submit_mail(struct mail *p, const struct rs_lmtps_event *ev)
 
 bool front_submit_mail_answer(struct mail *p, struct rs_msg_in *m)
 {
-	struct mail_answer a;
+	struct rs_msg_answer a;
 
-	if (!front_mail_answer(m, 250, &a) || !p->mail_asked)
+	if (!rs_msg_answer(m, 250, &a) || !p->mail_asked)
 		return false;
 	p->mail_asked = false;
 	if (a.code >= 400)

@@ -19,21 +19,8 @@ static struct rs_link *link_of(const struct mail *p, uint32_t dest)
 	return dest == MAIL_RELAY ? proc_of(p)->relay : proc_of(p)->stores[dest];
 }
 
-bool front_mail_answer(struct rs_msg_in *m, unsigned code_min, struct mail_answer *out)
-{
-	struct rs_slice status;
-	struct rs_slice text;
-
-	out->code = rs_msg_u16(m);
-	status = rs_msg_octets(m);
-	text = rs_msg_octets(m);
-	return rs_msg_end(m) && out->code >= code_min && out->code <= 599 &&
-	       rs_slice_copy(status, out->status, sizeof(out->status)) == 0 &&
-	       rs_slice_copy(text, out->text, sizeof(out->text)) == 0;
-}
-
 /* NULL where there is none, as the engine wants it. */
-static const char *status_of(const struct mail_answer *a)
+static const char *status_of(const struct rs_msg_answer *a)
 {
 	return a->status[0] ? a->status : NULL;
 }
@@ -399,9 +386,9 @@ void front_txn_results(struct mail *p)
 static bool on_rcpt_refused(struct mail *p, bool by_relay, struct rs_msg_in *m)
 {
 	uint32_t rcpt = rs_msg_u32(m);
-	struct mail_answer a;
+	struct rs_msg_answer a;
 
-	if (!front_mail_answer(m, 400, &a) || !p->asked || rcpt != p->rcpts->len)
+	if (!rs_msg_answer(m, 400, &a) || !p->asked || rcpt != p->rcpts->len)
 		return false;
 	g_clear_pointer(&p->asked, g_free);
 	p->used[MAIL_RELAY] |= by_relay; /* it waits for more, or the end */
@@ -449,7 +436,7 @@ static bool on_room(struct mail *p, uint32_t dest, struct rs_msg_in *m)
 
 static bool on_relayed(struct mail *p, struct rs_msg_in *m)
 {
-	return front_mail_answer(m, 200, &p->relayed) && p->ended[MAIL_RELAY];
+	return rs_msg_answer(m, 200, &p->relayed) && p->ended[MAIL_RELAY];
 }
 
 static bool txn_message(
@@ -490,7 +477,7 @@ static void store_gone(struct mail *p, uint32_t store)
 
 static void relay_gone(struct mail *p)
 {
-	static const struct mail_answer gone = {
+	static const struct rs_msg_answer gone = {
 		451, "4.3.0", "A part of the service is being started again; try again later"};
 
 	if (p->relay_n && p->relayed.code == 0)

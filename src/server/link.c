@@ -252,6 +252,13 @@ void rs_link_bytes(struct rs_link *l, GBytes *b)
 	p->lent_octets += n;
 }
 
+void rs_link_answer(struct rs_link *l, const struct rs_msg_answer *a)
+{
+	rs_link_u16(l, (uint16_t)a->code);
+	rs_link_octets(l, rs_slice_str(a->status));
+	rs_link_octets(l, rs_slice_str(a->text));
+}
+
 void rs_link_fd(struct rs_link *l, int fd)
 {
 	struct packet *p = last(l);

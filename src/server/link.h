@@ -40,7 +40,8 @@ void rs_link_u32(struct rs_link *l, uint32_t v);
 void rs_link_u64(struct rs_link *l, uint64_t v);
 void rs_link_octets(struct rs_link *l, struct rs_slice s);
 void rs_link_bytes(
-	struct rs_link *l, GBytes *b);      /* the same without a copy; referenced until sent */
+	struct rs_link *l, GBytes *b); /* the same without a copy; referenced until sent */
+void rs_link_answer(struct rs_link *l, const struct rs_msg_answer *a);
 void rs_link_fd(struct rs_link *l, int fd); /* taken: closed when it was sent */
 void rs_link_end(struct rs_link *l);
 

@@ -120,6 +120,19 @@ struct rs_slice rs_msg_octets(struct rs_msg_in *m)
 	return s;
 }
 
+bool rs_msg_answer(struct rs_msg_in *m, unsigned code_min, struct rs_msg_answer *out)
+{
+	struct rs_slice status;
+	struct rs_slice text;
+
+	out->code = rs_msg_u16(m);
+	status = rs_msg_octets(m);
+	text = rs_msg_octets(m);
+	return rs_msg_end(m) && out->code >= code_min && out->code <= 599 &&
+	       rs_slice_copy(status, out->status, sizeof(out->status)) == 0 &&
+	       rs_slice_copy(text, out->text, sizeof(out->text)) == 0;
+}
+
 int rs_msg_fd(struct rs_msg_in *m)
 {
 	if (m->fds_used == m->fds_n) {

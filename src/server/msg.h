@@ -160,4 +160,14 @@ int rs_msg_fd(struct rs_msg_in *m); /* owned by the caller; -1 when lost; -1 and
 /* True when every field was there and nothing is left over. */
 bool rs_msg_end(const struct rs_msg_in *m);
 
+/* What is said, as SMTP would, of a sender, a recipient or a message: "u16 code, octets status, text". */
+struct rs_msg_answer {
+	unsigned code;
+	char status[12]; /* RFC 3463; "": none */
+	char text[401];
+};
+
+/* The last fields of a message. False: not as described, or the code is not from `code_min` to 599. */
+bool rs_msg_answer(struct rs_msg_in *m, unsigned code_min, struct rs_msg_answer *out);
+
 #endif

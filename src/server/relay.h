@@ -29,13 +29,6 @@ struct relay {
 	uv_timer_t wait;  /* stopping: for transactions under way */
 };
 
-/* What a server, or we ourselves, have to say to a command. */
-struct relay_answer {
-	unsigned code;
-	char status[12];
-	char text[401];
-};
-
 struct relay_txn {
 	struct relay *relay;
 	uint32_t front; /* key … */
@@ -45,9 +38,9 @@ struct relay_txn {
 	uint64_t size;
 	GArray *waiting; /* struct relay_rcpt: without an answer */
 	uint32_t accepted_n;
-	struct relay_conn *conn;    /* NULL: lost; `answer` says how */
-	struct relay_answer answer; /* to MAIL (refused), or to the message; code 0: none yet */
-	struct rs_buf pending;      /* of the message, not yet with the engine */
+	struct relay_conn *conn;     /* NULL: lost; `answer` says how */
+	struct rs_msg_answer answer; /* to MAIL (refused), or to the message; code 0: none yet */
+	struct rs_buf pending;       /* of the message, not yet with the engine */
 	uint64_t octets;
 	bool mail_sent;
 	bool told;       /* the relay has answered something: it cannot begin anew */
@@ -81,6 +74,6 @@ void relay_txn_push(struct relay_txn *t);
 void relay_txn_event(struct relay_txn *t, const struct rs_smtpc_event *ev);
 /* The connection is gone; `why` for the person who waits. `stale`: it had been kept, and may have been closed at the
  * other end before. */
-void relay_txn_lost(struct relay_txn *t, const struct relay_answer *why, bool stale);
+void relay_txn_lost(struct relay_txn *t, const struct rs_msg_answer *why, bool stale);
 
 #endif

@@ -102,7 +102,7 @@ static void hang_up(struct relay_conn *c)
 }
 
 /* Over; who waits hears `a`. */
-static void end(struct relay_conn *c, const struct relay_answer *a)
+static void end(struct relay_conn *c, const struct rs_msg_answer *a)
 {
 	struct relay_txn *t = c->txn;
 
@@ -121,9 +121,9 @@ static void end(struct relay_conn *c, const struct relay_answer *a)
 
 static void failed(struct relay_conn *c, const char *why)
 {
-	static const struct relay_answer unreachable = {
+	static const struct rs_msg_answer unreachable = {
 		451, "4.4.1", "The relay cannot be reached now; try again later"};
-	static const struct relay_answer broken = {
+	static const struct rs_msg_answer broken = {
 		451, "4.4.2", "The connection to the relay broke; try again later"};
 
 	if (c->state != CLOSED && (c->txn || !c->ready)) {
@@ -138,7 +138,7 @@ static void failed(struct relay_conn *c, const char *why)
 /* The relay, or we, do not want this session at all. */
 static void refused(struct relay_conn *c, const struct rs_smtpc_event *ev)
 {
-	static const struct relay_answer told = {451, "4.3.5",
+	static const struct rs_msg_answer told = {451, "4.3.5",
 		"The relay does not take mail from here now; the postmaster has to look"};
 	g_autofree char *text = g_strndup((const char *)ev->text.p, ev->text.n);
 

@@ -56,7 +56,7 @@ static struct rs_link *front_of(const struct relay_txn *t)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static void answer_set(struct relay_answer *a, const struct rs_smtpc_event *ev)
+static void answer_set(struct rs_msg_answer *a, const struct rs_smtpc_event *ev)
 {
 	size_t n = RS_MIN(ev->text.n, sizeof(a->text) - 1);
 
@@ -71,14 +71,14 @@ static void answer_set(struct relay_answer *a, const struct rs_smtpc_event *ev)
 	}
 }
 
-static void answer_own(struct relay_answer *a, unsigned code, const char *status, const char *text)
+static void answer_own(struct rs_msg_answer *a, unsigned code, const char *status, const char *text)
 {
 	a->code = code;
 	g_strlcpy(a->status, status, sizeof(a->status));
 	g_strlcpy(a->text, text, sizeof(a->text));
 }
 
-static void rcpt_refuse(const struct relay_txn *t, uint32_t rcpt, const struct relay_answer *a)
+static void rcpt_refuse(const struct relay_txn *t, uint32_t rcpt, const struct rs_msg_answer *a)
 {
 	struct rs_link *l = front_of(t);
 
@@ -87,9 +87,7 @@ static void rcpt_refuse(const struct relay_txn *t, uint32_t rcpt, const struct r
 	rs_link_begin(l, RS_MSG_RCPT_REFUSED);
 	rs_link_u64(l, t->id);
 	rs_link_u32(l, rcpt);
-	rs_link_u16(l, (uint16_t)a->code);
-	rs_link_octets(l, rs_slice_str(a->status));
-	rs_link_octets(l, rs_slice_str(a->text));
+	rs_link_answer(l, a);
 	rs_link_end(l);
 }
 
@@ -142,9 +140,7 @@ static void tell_result(struct relay_txn *t)
 	if (l) {
 		rs_link_begin(l, RS_MSG_RELAYED);
 		rs_link_u64(l, t->id);
-		rs_link_u16(l, (uint16_t)t->answer.code);
-		rs_link_octets(l, rs_slice_str(t->answer.status));
-		rs_link_octets(l, rs_slice_str(t->answer.text));
+		rs_link_answer(l, &t->answer);
 		rs_link_end(l);
 	}
 	g_hash_table_remove(t->relay->txns, t);
@@ -183,7 +179,7 @@ static int push_mail(struct relay_txn *t, struct rs_smtpc *e)
 
 static void push_rcpts(struct relay_txn *t, struct rs_smtpc *e)
 {
-	static const struct relay_answer bad = {
+	static const struct rs_msg_answer bad = {
 		553, "5.1.3", "The relay cannot be told this recipient"};
 
 	for (guint i = 0; i < t->waiting->len; i++) {
@@ -232,7 +228,7 @@ void relay_txn_push(struct relay_txn *t)
 
 static void on_rcpt(struct relay_txn *t, const struct rs_smtpc_event *ev)
 {
-	struct relay_answer a = {.code = 0};
+	struct rs_msg_answer a = {.code = 0};
 
 	for (guint i = 0; i < t->waiting->len; i++) {
 		if (g_array_index(t->waiting, struct relay_rcpt, i).rcpt != ev->tag)
@@ -306,7 +302,7 @@ static bool begin_anew(struct relay_txn *t)
 	return true;
 }
 
-void relay_txn_lost(struct relay_txn *t, const struct relay_answer *why, bool stale)
+void relay_txn_lost(struct relay_txn *t, const struct rs_msg_answer *why, bool stale)
 {
 	size_t held = rs_buf_n(&t->pending);
 
