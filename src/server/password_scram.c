@@ -16,20 +16,10 @@ static const EVP_MD *md_of(enum rs_scram_hash hash)
 	return hash == RS_SCRAM_SHA1 ? EVP_sha1() : EVP_sha256();
 }
 
-static const char *scheme_of(enum rs_scram_hash hash)
-{
-	return hash == RS_SCRAM_SHA1 ? "SCRAM-SHA-1" : "SCRAM-SHA-256";
-}
-
-static size_t key_n_of(enum rs_scram_hash hash)
-{
-	return hash == RS_SCRAM_SHA1 ? 20 : 32;
-}
-
 bool password_scram_hash(const char *scheme, enum rs_scram_hash *out)
 {
 	*out = strcmp(scheme, "SCRAM-SHA-1") == 0 ? RS_SCRAM_SHA1 : RS_SCRAM_SHA256;
-	return strcmp(scheme, scheme_of(*out)) == 0;
+	return strcmp(scheme, rs_scram_scheme(*out)) == 0;
 }
 
 /* --- the field ----------------------------------------------------------------------------- */
@@ -55,31 +45,23 @@ bool password_scram_parse(enum rs_scram_hash hash, const char *rest, struct rs_s
 	size_t comma = rs_slice_find(s, ',');
 	size_t stored_n;
 
-	out->key_n = key_n_of(hash);
+	out->key_n = rs_scram_key_n(hash);
 	if (rs_num_u32(rs_slice_sub(s, 0, comma), RS_SCRAM_ITER_MAX, &out->iterations) < 0 ||
 		out->iterations == 0)
 		return false;
 	s = rs_slice_sub(s, comma + 1, s.n);
 	return take_b64(&s, out->salt, sizeof(out->salt), &out->salt_n) &&
 	       take_b64(&s, out->stored_key, sizeof(out->stored_key), &stored_n) &&
-	       stored_n == key_n_of(hash) && rs_slice_find(s, ',') == s.n &&
+	       stored_n == rs_scram_key_n(hash) && rs_slice_find(s, ',') == s.n &&
 	       take_b64(&s, out->server_key, sizeof(out->server_key), &out->key_n) &&
-	       out->key_n == key_n_of(hash);
-}
-
-static char *b64_of(const uint8_t *p, size_t n)
-{
-	char *out = g_malloc0(rs_b64_enc_n(n) + 1);
-
-	(void)rs_b64_enc(rs_slice(p, n), (uint8_t *)out);
-	return out;
+	       out->key_n == rs_scram_key_n(hash);
 }
 
 char *password_scram_print(const char *scheme, const struct rs_scram_keys *k)
 {
-	g_autofree char *salt = b64_of(k->salt, k->salt_n);
-	g_autofree char *stored = b64_of(k->stored_key, k->key_n);
-	g_autofree char *server = b64_of(k->server_key, k->key_n);
+	g_autofree char *salt = g_base64_encode(k->salt, k->salt_n);
+	g_autofree char *stored = g_base64_encode(k->stored_key, k->key_n);
+	g_autofree char *server = g_base64_encode(k->server_key, k->key_n);
 
 	return g_strdup_printf("{%s}%u,%s,%s,%s", scheme, k->iterations, salt, stored, server);
 }
@@ -92,10 +74,10 @@ static bool derive_raw(enum rs_scram_hash hash, const char *password, struct rs_
 	uint8_t salted[RS_SCRAM_KEY_MAX];
 	uint8_t client[RS_SCRAM_KEY_MAX];
 	unsigned n = 0;
-	int key_n = (int)key_n_of(hash);
+	int key_n = (int)rs_scram_key_n(hash);
 	bool ok;
 
-	k->key_n = key_n_of(hash);
+	k->key_n = rs_scram_key_n(hash);
 	ok = PKCS5_PBKDF2_HMAC(password, (int)strlen(password), k->salt, (int)k->salt_n,
 		     (int)k->iterations, md, key_n, salted) == 1 &&
 	     HMAC(md, salted, key_n, (const uint8_t *)"Client Key", 10, client, &n) &&
@@ -154,7 +136,7 @@ static bool keys_of_user(const char *stored, enum rs_scram_hash hash, struct rs_
 
 	if (f.kind == PASSWORD_PLAIN)
 		return password_scram_derive(hash, f.rest, out);
-	return f.kind == PASSWORD_SCRAM && strcmp(f.scheme, scheme_of(hash)) == 0 &&
+	return f.kind == PASSWORD_SCRAM && strcmp(f.scheme, rs_scram_scheme(hash)) == 0 &&
 	       password_scram_parse(hash, f.rest, out);
 }
 
@@ -162,7 +144,7 @@ static bool keys_of_user(const char *stored, enum rs_scram_hash hash, struct rs_
 static void keys_of_nobody(struct rs_password_mix *m, const char *name, enum rs_scram_hash hash,
 	struct rs_scram_keys *out)
 {
-	char *like = rs_password_mix_draw(m, scheme_of(hash), name);
+	char *like = rs_password_mix_draw(m, rs_scram_scheme(hash), name);
 	size_t salt_n = out->salt_n;
 	uint8_t salt[32];
 
@@ -176,7 +158,7 @@ static void keys_of_nobody(struct rs_password_mix *m, const char *name, enum rs_
 	g_free(like);
 	memcpy(out->salt, salt, sizeof(salt));
 	out->salt_n = MIN(salt_n, sizeof(salt));
-	out->key_n = key_n_of(hash);
+	out->key_n = rs_scram_key_n(hash);
 	if (!password_random(out->stored_key, out->key_n) ||
 		!password_random(out->server_key, out->key_n))
 		password_mix_stir(m, "keys of nobody", out->stored_key);
@@ -185,7 +167,7 @@ static void keys_of_nobody(struct rs_password_mix *m, const char *name, enum rs_
 bool rs_password_scram(struct rs_password_mix *m, const char *name, const char *stored,
 	enum rs_scram_hash hash, struct rs_scram_keys *out)
 {
-	g_autofree char *salt_name = g_strconcat("salt:", scheme_of(hash), ":", name, NULL);
+	g_autofree char *salt_name = g_strconcat("salt:", rs_scram_scheme(hash), ":", name, NULL);
 
 	*out = (struct rs_scram_keys){.iterations = RS_SCRAM_ITERATIONS, .salt_n = 16};
 	password_mix_stir(m, salt_name, out->salt);
