@@ -246,18 +246,6 @@ static void go_on(
 	}
 }
 
-/* A front announces what the configuration has; another name is that of a front that was broken into. */
-static bool is_on(const struct rs_conf *c, const char *name)
-{
-	struct rs_slice rest = rs_slice_str(c->mechanisms);
-
-	while (rest.n) {
-		if (rs_slice_eq_str(rs_slice_word(&rest), name))
-			return true;
-	}
-	return false;
-}
-
 static bool begin(struct rs_proc *r, struct auth_exchange *e, struct rs_slice mech)
 {
 	struct rs_sasl_server_cfg cfg = {.plus_offered = false};
@@ -268,7 +256,9 @@ static bool begin(struct rs_proc *r, struct auth_exchange *e, struct rs_slice me
 		cfg.binding.exporter = rs_slice(e->channel->exporter, e->channel->exporter_n);
 		cfg.binding.end_point = rs_slice(e->channel->end_point, e->channel->end_point_n);
 	}
-	return rs_slice_copy(mech, name, sizeof(name)) == 0 && is_on(r->conf, name) &&
+	/* A front announces what the configuration has; another name is that of a front that was broken into. */
+	return rs_slice_copy(mech, name, sizeof(name)) == 0 &&
+	       rs_sasl_is_offered(r->conf->mechanisms, name) &&
 	       rs_sasl_server_create(name, &cfg, &e->sasl) == 0;
 }
 
