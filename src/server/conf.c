@@ -60,7 +60,8 @@ void rs_conf_destroy(struct rs_conf **cp)
 		&c->query, &c->mechanisms, &c->store_path, &c->client_ca, &c->oauth_introspection,
 		&c->oauth_jwks, &c->oauth_issuer, &c->oauth_audience, &c->oauth_scope,
 		&c->oauth_user_claim, &c->oauth_client_secret, &c->oauth_ca_file,
-		&c->oauth_configuration};
+		&c->oauth_configuration, &c->autoconfig_name, &c->autoconfig_short_name,
+		&c->autoconfig_documentation};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(*texts[i]);
@@ -70,9 +71,6 @@ void rs_conf_destroy(struct rs_conf **cp)
 	for (gsize i = 0; i < G_N_ELEMENTS(c->autoconfig_public); i++)
 		g_free(c->autoconfig_public[i]);
 	g_strfreev(c->autoconfig_domains);
-	g_free(c->autoconfig_name);
-	g_free(c->autoconfig_short_name);
-	g_free(c->autoconfig_documentation);
 	g_strfreev(c->local_domains);
 	rs_conf_relay_finish(&c->relay);
 	if (c->proxy_trusted)

@@ -65,6 +65,15 @@ static const char *set_bool(struct rs_conf *c, const struct conf_key *k, const c
 	return NULL;
 }
 
+int conf_keyword(const char *const *names, const char *value)
+{
+	int i = 0;
+
+	while (names[i] && strcmp(names[i], value) != 0)
+		i++;
+	return names[i] ? i : -1;
+}
+
 /* --- keys with rules of their own ---------------------------------------------------------- */
 
 static const char *set_workers(struct rs_conf *c, const struct conf_key *k, const char *value)
@@ -205,15 +214,13 @@ static const char *set_users(struct rs_conf *c, const struct conf_key *k, const 
 
 static const char *set_cleartext(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
-	static const char *const names[] = {"never", "loopback", "always"};
+	static const char *const names[] = {"never", "loopback", "always", NULL};
+	int i = conf_keyword(names, value);
 
-	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			c->cleartext = (enum rs_cleartext)i;
-			return NULL;
-		}
-	}
-	return "must be never, loopback or always";
+	if (i < 0)
+		return "must be never, loopback or always";
+	c->cleartext = (enum rs_cleartext)i;
+	return NULL;
 }
 
 static const char *set_store_type(struct rs_conf *c, const struct conf_key *k, const char *value)
@@ -326,15 +333,13 @@ static const char *set_log_format(struct rs_conf *c, const struct conf_key *k, c
 
 static const char *set_log_level(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
+	static const char *const names[] = {"error", "warning", "info", "debug", NULL};
+	int i = conf_keyword(names, value);
 
-	for (int i = 0; i < (int)G_N_ELEMENTS(names); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			c->log_level = i;
-			return NULL;
-		}
-	}
-	return "must be error, warning, info or debug";
+	if (i < 0)
+		return "must be error, warning, info or debug";
+	c->log_level = i;
+	return NULL;
 }
 
 /* --- the table ----------------------------------------------------------------------------- */

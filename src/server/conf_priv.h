@@ -16,6 +16,9 @@ struct conf_key {
 	const char *help; /* one line */
 };
 
+/* conf_keys.c: which of `names` (NULL behind the last) `value` is; -1: none. */
+int conf_keyword(const char *const *names, const char *value);
+
 /* conf_submission.c */
 const char *conf_set_relay(struct rs_conf *c, const struct conf_key *k, const char *value);
 const char *conf_set_relay_tls(struct rs_conf *c, const struct conf_key *k, const char *value);

@@ -63,15 +63,13 @@ const char *conf_set_relay(struct rs_conf *c, const struct conf_key *k, const ch
 
 const char *conf_set_relay_tls(struct rs_conf *c, const struct conf_key *k, const char *value)
 {
-	static const char *const names[] = {"required", "opportunistic", "none"};
+	static const char *const names[] = {"required", "opportunistic", "none", NULL};
+	int i = conf_keyword(names, value);
 
-	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			c->relay.policy = (enum rs_relay_tls)i;
-			return NULL;
-		}
-	}
-	return "must be required, opportunistic or none";
+	if (i < 0)
+		return "must be required, opportunistic or none";
+	c->relay.policy = (enum rs_relay_tls)i;
+	return NULL;
 }
 
 const char *conf_set_domains(struct rs_conf *c, const struct conf_key *k, const char *value)
