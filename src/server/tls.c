@@ -195,9 +195,8 @@ static int check_names(SSL_CTX *ctx, const struct rs_conf_tls *row, struct rs_er
 
 /* `bond` is what a ticket is good for: these certificates, these signers of users. When one of them
  * changes, everybody shakes hands anew, so that no session goes on with what is gone. */
-
-static int fill(struct rs_tls *t, SSL_CTX *ctx, const char *section, struct rs_tls_files *f,
-	GChecksum *bond, struct rs_err *err)
+static int fill(SSL_CTX *ctx, const char *section, struct rs_tls_files *f, GChecksum *bond,
+	struct rs_err *err)
 {
 	struct rs_slice chain;
 	struct rs_slice key;
@@ -220,7 +219,7 @@ static int fill_named(struct rs_tls *t, const struct rs_conf *c, struct rs_tls_f
 		g_autofree char *section = g_strdup_printf("tls %s", row->names[0]);
 		SSL_CTX *ctx = context_new(t);
 
-		rc = fill(t, ctx, section, f, bond, err);
+		rc = fill(ctx, section, f, bond, err);
 		if (rc == 0)
 			rc = check_names(ctx, row, err);
 		for (char **name = row->names; rc == 0 && *name; name++)
@@ -248,7 +247,7 @@ static int fill_all(
 {
 	g_autoptr(GChecksum) bond = g_checksum_new(G_CHECKSUM_SHA256);
 	struct rs_slice ca;
-	int rc = fill(t, t->main, "tls", f, bond, err);
+	int rc = fill(t->main, "tls", f, bond, err);
 
 	if (rc == 0)
 		rc = fill_named(t, c, f, bond, err);
