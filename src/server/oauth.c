@@ -234,9 +234,12 @@ static int read_keys(struct rs_oauth *o, struct rs_err *err)
 	gsize n;
 	int rc;
 
-	if (stat(o->conf->oauth_jwks, &st) < 0 || st.st_size > (off_t)RS_JWKS_OCTETS_MAX)
+	if (stat(o->conf->oauth_jwks, &st) < 0)
 		return rs_err_set(err, RS_ECONFIG, "[auth] oauth-jwks = %s: %s",
-			o->conf->oauth_jwks, errno ? g_strerror(errno) : "is too large");
+			o->conf->oauth_jwks, g_strerror(errno));
+	if (st.st_size > (off_t)RS_JWKS_OCTETS_MAX)
+		return rs_err_set(err, RS_ECONFIG, "[auth] oauth-jwks = %s: is too large",
+			o->conf->oauth_jwks);
 	o->file = st;
 	if (!g_file_get_contents(o->conf->oauth_jwks, &text, &n, &error))
 		return rs_err_set(err, RS_ECONFIG, "[auth] oauth-jwks: %s", error->message);
