@@ -16,6 +16,7 @@
 
 #include "base/secret.h"
 #include "proto/pop3c.h"
+#include "server/address.h"
 #include "server/uidl.h"
 
 #define TIMEOUT_S     120
@@ -70,6 +71,16 @@ static int parse(struct peer *p, struct rs_err *err)
 	return 0;
 }
 
+/* The address is asked, not the name: anybody may call a machine of his 127.example.org. */
+static bool is_loopback(const struct addrinfo *a)
+{
+	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+	struct rs_ip ip;
+
+	memcpy(&sa, a->ai_addr, MIN(a->ai_addrlen, sizeof(sa)));
+	return rs_ip_of(&sa, &ip) && rs_ip_is_loopback(&ip);
+}
+
 static int dial(struct peer *p, struct rs_err *err)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -89,9 +100,7 @@ static int dial(struct peer *p, struct rs_err *err)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 		if (connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
 			p->fd = fd;
-			p->loopback = strcmp(p->host, "localhost") == 0 ||
-				      g_str_has_prefix(p->host, "127.") ||
-				      strcmp(p->host, "::1") == 0;
+			p->loopback = is_loopback(a);
 		} else {
 			errnum = errno;
 			close(fd);
