@@ -63,61 +63,57 @@ static void find_files(struct rs_uidl_list *l, const char *dir)
 		g_ptr_array_set_size(l->rows, (gint)to);
 }
 
-static int read_dovecot(const struct rs_uidl_source *s, const char *dir, struct rs_uidl_list *out,
-	struct rs_err *err)
+/* Its messages are files beside the index. */
+static void name_files(struct rs_uidl_list *l, const char *dir)
 {
-	g_autofree char *path = g_build_filename(dir, "dovecot-uidlist", NULL);
-	g_autofree char *text = NULL;
-	gsize n = 0;
-	int rc = slurp(path, &text, &n, err);
-
-	if (rc == 0)
-		rc = rs_uidl_dovecot(rs_slice(text, n), s->format, out, err);
-	if (rc == 0)
-		find_files(out, dir);
-	return rc;
-}
-
-static int read_courier(const char *dir, struct rs_uidl_list *out, struct rs_err *err)
-{
-	g_autofree char *path = g_build_filename(dir, "courierpop3dsizelist", NULL);
-	g_autofree char *text = NULL;
-	gsize n = 0;
-	int rc = slurp(path, &text, &n, err);
-
-	if (rc == 0)
-		rc = rs_uidl_courier(rs_slice(text, n), out, err);
-	if (rc == 0)
-		find_files(out, dir);
-	return rc;
-}
-
-static int read_cyrus(const struct rs_uidl_source *s, const char *dir, struct rs_uidl_list *out,
-	struct rs_err *err)
-{
-	g_autofree char *path = g_build_filename(dir, "cyrus.index", NULL);
-	g_autofree char *text = NULL;
-	gsize n = 0;
-	int rc = slurp(path, &text, &n, err);
-
-	if (rc == 0)
-		rc = rs_uidl_cyrus(rs_slice(text, n), s->format, out, err);
-	for (guint i = 0; rc == 0 && i < out->rows->len; i++) {
-		struct rs_uidl *r = g_ptr_array_index(out->rows, i);
+	for (guint i = 0; i < l->rows->len; i++) {
+		struct rs_uidl *r = g_ptr_array_index(l->rows, i);
 
 		r->path = g_build_filename(dir, r->base, NULL);
 		g_clear_pointer(&r->base, g_free); /* it says nothing about names here */
 	}
-	return rc;
 }
 
-static int read_file(const char *path, struct rs_uidl_list *out, struct rs_err *err)
+enum kind { DOVECOT, COURIER, CYRUS, FILE_OF_OURS };
+
+static const struct {
+	const char *name;
+	const char *file; /* in the folder that is given; NULL: it is given itself */
+} kinds[] = {
+	[DOVECOT] = {"dovecot", "dovecot-uidlist"},
+	[COURIER] = {"courier", "courierpop3dsizelist"},
+	[CYRUS] = {"cyrus", "cyrus.index"},
+	[FILE_OF_OURS] = {"uidl-file", NULL},
+};
+
+static int read_kind(enum kind k, const struct rs_uidl_source *s, const char *place,
+	struct rs_uidl_list *out, struct rs_err *err)
 {
+	g_autofree char *path = g_build_filename(place, kinds[k].file, NULL);
 	g_autofree char *text = NULL;
 	gsize n = 0;
 	int rc = slurp(path, &text, &n, err);
 
-	return rc < 0 ? rc : rs_uidl_file(rs_slice(text, n), out, err);
+	if (rc < 0)
+		return rc;
+	switch (k) {
+	case DOVECOT:
+		rc = rs_uidl_dovecot(rs_slice(text, n), s->format, out, err);
+		break;
+	case COURIER:
+		rc = rs_uidl_courier(rs_slice(text, n), out, err);
+		break;
+	case CYRUS:
+		rc = rs_uidl_cyrus(rs_slice(text, n), s->format, out, err);
+		break;
+	case FILE_OF_OURS:
+		return rs_uidl_file(rs_slice(text, n), out, err);
+	}
+	if (rc == 0 && k == CYRUS)
+		name_files(out, place);
+	else if (rc == 0)
+		find_files(out, place);
+	return rc;
 }
 
 void rs_uidl_read_heads(struct rs_uidl_list *l)
@@ -145,14 +141,10 @@ int rs_uidl_read(const struct rs_uidl_source *s, struct rs_uidl_list *out, struc
 	rs_uidl_list_init(out);
 	if (why)
 		return rs_err_set(err, RS_EINVAL, "--uidl-format %s: %s", s->format, why);
-	if (g_strcmp0(kind, "dovecot") == 0)
-		return read_dovecot(s, colon + 1, out, err);
-	if (g_strcmp0(kind, "courier") == 0)
-		return read_courier(colon + 1, out, err);
-	if (g_strcmp0(kind, "cyrus") == 0)
-		return read_cyrus(s, colon + 1, out, err);
-	if (g_strcmp0(kind, "uidl-file") == 0)
-		return read_file(colon + 1, out, err);
+	for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
+		if (g_strcmp0(kind, kinds[k].name) == 0)
+			return read_kind((enum kind)k, s, colon + 1, out, err);
+	}
 	if (g_strcmp0(kind, "pop3") == 0 || g_strcmp0(kind, "pop3s") == 0)
 		return rs_uidl_pop3(s, out, err);
 	return rs_err_set(err, RS_EINVAL,
