@@ -1,4 +1,4 @@
-/* ask_password - a new password from whoever runs the command. */
+/* ask_password - a password from whoever runs the command. */
 #ifndef RS_RESTANTED_ASK_PASSWORD_H
 #define RS_RESTANTED_ASK_PASSWORD_H
 

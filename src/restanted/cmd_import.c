@@ -5,12 +5,12 @@
 
 #include "base/secret.h"
 #include "maildir/maildir.h"
+#include "restanted/ask_password.h"
 #include "restanted/commands.h"
 #include "restanted/mailbox_of.h"
 #include "server/uidl_take.h"
 
-#define SHOWN_MAX    20u /* lines of a kind, without --all */
-#define PASSWORD_MAX 1024
+#define SHOWN_MAX 20u /* lines of a kind, without --all */
 
 struct options {
 	char *from;
@@ -93,22 +93,17 @@ static int run(const struct options *o, const char *verb, const char *conf_file,
 		.ca_file = o->ca_file,
 		.no_verify = o->no_verify,
 		.cleartext = o->cleartext};
-	char password[PASSWORD_MAX] = "";
+	char password[ASK_PASSWORD_MAX] = "";
 	struct rs_mailbox box = {.path = NULL};
 	struct rs_uidl_list l = {.rows = NULL};
 	struct rs_conf *conf = NULL;
 	g_autofree char *path = NULL;
 	int rc = rs_conf_load(conf_file, &conf, NULL, NULL, err);
 
-	if (rc == 0 && !conf->store_path)
-		rc = rs_err_set(
-			err, RS_ECONFIG, "%s: import works on stores of type maildir", conf_file);
 	if (rc == 0)
 		rc = mailbox_of(conf, address, &box, err);
 	if (rc == 0 && o->password_stdin) {
-		if (!fgets(password, sizeof(password), stdin))
-			rc = rs_err_set(err, RS_EINVAL, "--password-stdin: there is none");
-		password[strcspn(password, "\r\n")] = '\0';
+		rc = ask_password(true, password, err);
 		source.password = password;
 	}
 	if (rc == 0)
