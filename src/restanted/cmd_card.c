@@ -83,7 +83,7 @@ static int print_card(const struct rs_conf *conf, const struct rs_user *u, struc
 	struct rs_mailbox box;
 	g_autofree char *text = NULL;
 	g_autofree char *login = NULL;
-	int rc = rs_mailbox_text(u, conf->store_path ? conf->store_path : "/%u", NULL, &text, err);
+	int rc = rs_mailbox_text(u, conf->store_path, NULL, &text, err);
 
 	if (rc < 0)
 		return rc;

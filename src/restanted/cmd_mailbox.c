@@ -206,8 +206,6 @@ static int repair(struct what *w, struct rs_err *err)
 	return told(w, left->len ? RS_EXIT_DATA : RS_EXIT_OK);
 }
 
-/* --- the command --------------------------------------------------------------------------- */
-
 /* --- expire -------------------------------------------------------------------------------- */
 
 static int expire_folder(const struct what *w, const char *path, uint32_t *n, struct rs_err *err)
@@ -249,6 +247,8 @@ static int expire(struct what *w, struct rs_err *err)
 	return told(w, RS_EXIT_OK);
 }
 
+/* --- the command --------------------------------------------------------------------------- */
+
 static int run(struct what *w, const char *verb, const char *conf_file, struct rs_err *err)
 {
 	static const struct {
@@ -266,9 +266,6 @@ static int run(struct what *w, const char *verb, const char *conf_file, struct r
 	if (!fn)
 		return cmd_usage("mailbox wants list, verify, repair or expire, and an ADDRESS");
 	rc = rs_conf_load(conf_file, &conf, NULL, NULL, err);
-	if (rc == 0 && !conf->store_path)
-		rc = rs_err_set(
-			err, RS_ECONFIG, "%s: mailbox works on stores of type maildir", conf_file);
 	if (rc == 0)
 		rc = mailbox_of(conf, w->address, &w->box, err);
 	if (rc == 0)

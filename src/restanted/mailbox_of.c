@@ -19,6 +19,9 @@ int mailbox_text_of(const struct rs_conf *conf, const char *address, bool delive
 	char name[256];
 	int rc;
 
+	if (!conf->store_path)
+		return rs_err_set(err, RS_ECONFIG,
+			"[store] type: this command works on stores of type maildir");
 	if (rs_user_name_clean(rs_slice_str(address), name) < 0)
 		return rs_err_set(err, RS_ENOENT, "there is no user %s", address);
 	rc = rs_userdb_find_now(conf, name, &u, err);

@@ -68,14 +68,6 @@ static void refuse(struct rs_proc *r, uint32_t front, uint64_t session, enum rs_
 	rs_link_end(l);
 }
 
-static void challenge(struct rs_link *l, uint64_t session, struct rs_slice octets)
-{
-	rs_link_begin(l, RS_MSG_CHALLENGE);
-	rs_link_u64(l, session);
-	rs_link_octets(l, octets);
-	rs_link_end(l);
-}
-
 static bool is_pop3(enum rs_service service)
 {
 	return service == RS_SERVICE_POP3 || service == RS_SERVICE_POP3S;
@@ -105,8 +97,7 @@ static void admit(struct rs_proc *r, const struct auth_exchange *e, const struct
 		refuse(r, e->front, session, RS_POP3_CODE_LOGIN_DELAY);
 		return;
 	}
-	if (rs_mailbox_text(u, r->conf->store_path ? r->conf->store_path : "%u", e->folder,
-		    &mailbox, &err) < 0) {
+	if (rs_mailbox_text(u, r->conf->store_path, e->folder, &mailbox, &err) < 0) {
 		rs_log(RS_LOG_ERROR, "no-mailbox-path", "id", rs_log_id(session), "user", u->name,
 			"why", err.text, NULL);
 		refuse(r, e->front, session, RS_POP3_CODE_SYS_PERM);
@@ -184,8 +175,14 @@ void auth_refuse(struct rs_proc *r, struct auth_exchange *e, enum rs_pop3_code c
 
 void auth_challenge(struct rs_proc *r, struct auth_exchange *e, struct rs_slice octets)
 {
-	if (r->fronts[e->front])
-		challenge(r->fronts[e->front], e->session, octets);
+	struct rs_link *l = r->fronts[e->front];
+
+	if (!l)
+		return;
+	rs_link_begin(l, RS_MSG_CHALLENGE);
+	rs_link_u64(l, e->session);
+	rs_link_octets(l, octets);
+	rs_link_end(l);
 }
 
 void auth_let_in(struct rs_proc *r, struct auth_exchange *e, struct rs_user *u)

@@ -47,8 +47,7 @@ static bool open_at_store(
 	struct rs_link *store = auth_store_of(r, u->name);
 	g_autofree char *mailbox = NULL;
 
-	if (!store || rs_mailbox_text(u, r->conf->store_path ? r->conf->store_path : "%u", folder,
-			      &mailbox, NULL) < 0)
+	if (!store || rs_mailbox_text(u, r->conf->store_path, folder, &mailbox, NULL) < 0)
 		return false;
 	rs_link_begin(store, RS_MSG_RCPT_OPEN);
 	rs_link_u32(store, c->front);

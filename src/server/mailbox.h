@@ -15,7 +15,7 @@ struct rs_mailbox {
 	struct rs_rules rules;
 };
 
-/* The text for user `u`; `folder` NULL or "": the main folder. Owned by the caller. */
+/* The text for user `u`; `pattern` as rs_user_mailbox; `folder` NULL or "": the main folder. Owned by the caller. */
 int rs_mailbox_text(const struct rs_user *u, const char *pattern, const char *folder, char **out,
 	struct rs_err *err) RS_MUST_USE;
 

@@ -36,7 +36,7 @@ int rs_user_mailbox(const struct rs_user *u, const char *pattern, char **out, st
 		return 0;
 	}
 	path = g_string_new(NULL);
-	for (const char *p = pattern; *p; p++) {
+	for (const char *p = pattern ? pattern : "%u"; *p; p++) {
 		if (*p != '%') {
 			g_string_append_c(path, *p);
 			continue;

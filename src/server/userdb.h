@@ -82,7 +82,8 @@ int rs_userdb_each(const struct rs_conf *conf, void (*fn)(void *arg, const struc
 /* Address as given -> canonical name. -RS_EINVAL: empty, over 254 octets, control octets, '/',
  * leading '.', "..", ':' … anything that must never reach a path. */
 int rs_user_name_clean(struct rs_slice given, char out[256]) RS_MUST_USE;
-/* Path of the mailbox: maildir= of the user, else `pattern` with %u %n %d. */
+/* Path of the mailbox: maildir= of the user, else `pattern` with %u %n %d; NULL: a store without folders, which
+ * wants a name only. */
 int rs_user_mailbox(
 	const struct rs_user *u, const char *pattern, char **out, struct rs_err *err) RS_MUST_USE;
 
